@@ -1,0 +1,1 @@
+"""Durable execution on Temporal: the only room that knows it."""

@@ -1,0 +1,1 @@
+"""Frozen values of the domain, one file per noun. No behaviour that needs the outside."""

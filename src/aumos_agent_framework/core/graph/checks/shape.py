@@ -1,0 +1,108 @@
+"""Does the JSON have the shape of the language? Pydantic's errors, told with JSON pointers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aumos_agent_framework.core.graph.checks.findings import GRAPH, Finding, error
+from aumos_agent_framework.core.graph.expressions import escape_pointer
+from aumos_agent_framework.core.graph.json_schema import check_schema
+from aumos_agent_framework.core.graph.schema import END, START, AgentNode, GateSpec, GraphDefinition, Limits
+from aumos_agent_framework.core.graph.state import REDUCER_KEYWORD, reducer_of
+from aumos_agent_framework.core.types import JsonMapping, JsonObject
+
+_NODE_TYPES = frozenset({"agent", "tool", "approval", "transform"})
+_HINTS = {
+    "extra_forbidden": "Remove the field or look it up in the JSON Schema at /api/v1/schemas/workflow.",
+    "union_tag_invalid": "Node types of this version: agent, tool, approval, transform.",
+    "union_tag_not_found": "Say the node's type: agent, tool, approval or transform.",
+}
+
+
+def parse_graph(definition: JsonObject) -> tuple[GraphDefinition | None, list[Finding]]:
+    """Parse the graph; without one there are findings."""
+    try:
+        return GraphDefinition.model_validate(definition), []
+    except ValidationError as fault:
+        return None, list(_findings(fault, GRAPH))
+
+
+def check_gates(gates: Mapping[str, JsonObject]) -> Iterator[Finding]:
+    """Check the shape of every gate."""
+    for node, spec in gates.items():
+        yield from _model_findings(GateSpec, spec, f"/hitl_gates/{escape_pointer(node)}")
+
+
+def check_limits(limits: JsonObject) -> Iterator[Finding]:
+    """Check the shape of the limits."""
+    yield from _model_findings(Limits, limits, "/limits")
+
+
+def check_state(graph: GraphDefinition) -> Iterator[Finding]:
+    """Check that the state's schema is one, and that its reducers exist."""
+    try:
+        check_schema(graph.state)
+    except ValueError as fault:
+        yield error(f"{GRAPH}/state", "schema_invalid", f"The state is no JSON Schema: {fault}")
+        return
+    if graph.state.get("type", "object") != "object":
+        yield error(f"{GRAPH}/state/type", "schema_invalid", "The state is an object.")
+    yield from _check_properties(graph.state.get("properties", {}))
+
+
+def _check_properties(properties: JsonMapping) -> Iterator[Finding]:
+    for key, schema in properties.items():
+        pointer = f"{GRAPH}/state/properties/{escape_pointer(key)}"
+        if not key.isidentifier():
+            yield error(pointer, "state_key_invalid", f"{key!r} is no name that an expression can use.")
+        try:
+            reducer_of(schema)
+        except ValueError as fault:
+            yield error(f"{pointer}/{REDUCER_KEYWORD}", "unknown_reducer", f"{fault}.")
+
+
+def check_output_schemas(graph: GraphDefinition) -> Iterator[Finding]:
+    """Check the schemas that agents' answers must fit."""
+    for name, node in graph.nodes.items():
+        if isinstance(node, AgentNode) and node.output_schema is not None:
+            try:
+                check_schema(node.output_schema)
+            except ValueError as fault:
+                pointer = f"{GRAPH}/nodes/{escape_pointer(name)}/output_schema"
+                yield error(pointer, "schema_invalid", f"No JSON Schema: {fault}")
+
+
+def check_names(graph: GraphDefinition) -> Iterator[Finding]:
+    """Check that no node takes a name that means something else."""
+    for name in graph.nodes:
+        if name in {START, END}:
+            pointer = f"{GRAPH}/nodes/{name}"
+            yield error(pointer, "reserved_name", f"{name} is the name of the graph's own {name.lower()}.")
+
+
+def _model_findings(model: type[BaseModel], value: Any, prefix: str) -> Iterator[Finding]:
+    try:
+        model.model_validate(value)
+    except ValidationError as fault:
+        yield from _findings(fault, prefix)
+
+
+def _findings(fault: ValidationError, prefix: str) -> Iterator[Finding]:
+    for item in fault.errors(include_url=False, include_input=False):
+        yield error(
+            prefix + _pointer(item["loc"]), f"shape_{item['type']}", _message(item["msg"]), _HINTS.get(item["type"])
+        )
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """Leave out the union tag that Pydantic puts after a node's name, and its mark for a bad key."""
+    parts = [str(part) for part in location if part != "[key]"]
+    if len(parts) > 2 and parts[0] == "nodes" and parts[2] in _NODE_TYPES:
+        del parts[2]
+    return "".join(f"/{escape_pointer(part)}" for part in parts)
+
+
+def _message(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return f"{text[:1].upper()}{text[1:]}."

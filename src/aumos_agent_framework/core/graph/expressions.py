@@ -1,0 +1,230 @@
+"""CEL expressions, and templates: JSON values whose strings may hold ``${{ CEL }}``."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cel
+import orjson
+
+from aumos_agent_framework.core.errors import AgfError
+from aumos_agent_framework.core.types import JsonValue
+
+MAX_EXPRESSION_LENGTH = 4_096
+_MACRO_VARIABLE = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
+_OPEN = "${{"
+_CLOSE = "}}"
+_ESCAPED_OPEN = "$${{"
+
+
+class ExpressionError(AgfError):
+    """An expression does not parse (``expression_syntax``) or cannot be evaluated (``expression_failed``)."""
+
+    def __init__(self, code: str, message: str, *, source: str) -> None:
+        super().__init__(code, f"{message} in expression `{_shorten(source)}`")
+        self.source = source
+
+
+class Expression:
+    """One compiled CEL expression. Compile once, evaluate often (about 40 µs are saved each time)."""
+
+    __slots__ = ("_program", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        if len(source) > MAX_EXPRESSION_LENGTH:
+            raise ExpressionError(
+                "expression_syntax", f"More than {MAX_EXPRESSION_LENGTH} characters", source=source
+            )
+        if not source.strip():
+            raise ExpressionError("expression_syntax", "Nothing to evaluate", source=source)
+        try:
+            self._program = cel.compile(source)
+        except ValueError as error:
+            raise ExpressionError("expression_syntax", _parse_fault(str(error)), source=source) from error
+
+    def unknown_names(self, known: frozenset[str]) -> frozenset[str]:
+        """Return the variables that are neither known nor bound by a macro such as ``map``."""
+        bound = frozenset(_MACRO_VARIABLE.findall(self.source))
+        return frozenset(self._program.variables()) - known - bound
+
+    def evaluate(self, scope: Mapping[str, Any]) -> JsonValue:
+        """Evaluate to a JSON value.
+
+        Raises:
+            ExpressionError: a key is missing, types do not fit, or the value is no JSON.
+        """
+        try:
+            return _to_json(self._program.execute(dict(scope)))
+        except KeyError as error:
+            message = f"There is no {error}; test with has(...) what may be absent,"
+            raise ExpressionError("expression_failed", message, source=self.source) from error
+        except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+            raise ExpressionError("expression_failed", _shorten(str(error), 300), source=self.source) from error
+
+    def holds(self, scope: Mapping[str, Any]) -> bool:
+        """Evaluate a condition; anything but true or false is an error."""
+        value = self.evaluate(scope)
+        if not isinstance(value, bool):
+            message = f"A condition gives true or false, not {_shorten(repr(value), 80)},"
+            raise ExpressionError("expression_failed", message, source=self.source)
+        return value
+
+
+class Template:
+    """A JSON value whose strings may hold expressions; ``$${{`` stands for a literal ``${{``."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: JsonValue) -> None:
+        """Compile every expression inside.
+
+        Raises:
+            ExpressionError: with the first fault; ``template_faults`` gives all with their places.
+        """
+        self._value = _compile(value)
+
+    def render(self, scope: Mapping[str, Any]) -> JsonValue:
+        """Fill in the expressions. A string that is one expression and nothing else keeps the value's type.
+
+        Raises:
+            ExpressionError: an expression cannot be evaluated.
+        """
+        return _render(self._value, scope)
+
+
+def template_expressions(value: JsonValue, pointer: str = "") -> Iterator[tuple[str, Expression | ExpressionError]]:
+    """Walk a template and yield each expression, or the fault that keeps it from being one, with its JSON pointer."""
+    if isinstance(value, str):
+        try:
+            yield from ((pointer, part) for part in _split(value) if isinstance(part, Expression))
+        except ExpressionError as error:
+            yield pointer, error
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from template_expressions(item, f"{pointer}/{escape_pointer(str(key))}")
+    elif isinstance(value, Sequence):
+        for index, item in enumerate(value):
+            yield from template_expressions(item, f"{pointer}/{index}")
+
+
+def escape_pointer(token: str) -> str:
+    """Escape one reference token of a JSON pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A string of several parts, or of one part that is not an expression alone."""
+
+    parts: tuple[str | Expression, ...]
+
+
+def _compile(value: JsonValue) -> Any:
+    if isinstance(value, str):
+        parts = tuple(_split(value))
+        if not any(isinstance(part, Expression) for part in parts):
+            return "".join(str(part) for part in parts)
+        stripped = [part for part in parts if not (isinstance(part, str) and not part.strip())]
+        return stripped[0] if len(stripped) == 1 else _Text(parts)
+    if isinstance(value, Mapping):
+        return {str(key): _compile(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_compile(item) for item in value]
+    return value
+
+
+def _render(value: Any, scope: Mapping[str, Any]) -> JsonValue:
+    if isinstance(value, Expression):
+        return value.evaluate(scope)
+    if isinstance(value, _Text):
+        parts = (part if isinstance(part, str) else _as_text(part.evaluate(scope)) for part in value.parts)
+        return "".join(parts)
+    if isinstance(value, dict):
+        return {key: _render(item, scope) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_render(item, scope) for item in value]
+    return value
+
+
+def _split(text: str) -> Iterator[str | Expression]:
+    position = 0
+    literal: list[str] = []
+    while (start := text.find(_OPEN, position)) >= 0:
+        if start > 0 and text[start - 1] == "$":
+            literal.append(text[position : start - 1] + _OPEN)
+            position = start + len(_OPEN)
+            continue
+        literal.append(text[position:start])
+        end = _closing(text, start + len(_OPEN))
+        if any(literal):
+            yield "".join(literal)
+        literal = []
+        yield Expression(text[start + len(_OPEN) : end].strip())
+        position = end + len(_CLOSE)
+    literal.append(text[position:])
+    if any(literal):
+        yield "".join(literal)
+
+
+def _closing(text: str, position: int) -> int:
+    """Find the ``}}`` that ends an expression: outside its strings and its own braces."""
+    start = position
+    depth = 0
+    while position < len(text):
+        char = text[position]
+        if char in "'\"":
+            position = _string_end(text, position)
+            continue
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            if depth == 0 and text.startswith(_CLOSE, position):
+                return position
+            depth -= 1
+        position += 1
+    raise ExpressionError("expression_syntax", "`${{` is never closed with `}}`", source=text[start:])
+
+
+def _string_end(text: str, position: int) -> int:
+    quote = text[position]
+    position += 1
+    while position < len(text) and text[position] != quote:
+        position += 2 if text[position] == "\\" else 1
+    return position + 1
+
+
+def _as_text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _to_json(value: Any) -> JsonValue:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {_key(key): _to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    msg = f"The value is no JSON: {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        msg = f"A JSON object has string keys, not {key!r}"
+        raise TypeError(msg)
+    return key
+
+
+def _parse_fault(message: str) -> str:
+    """Shorten the parser's report to its reason and column."""
+    found = re.search(r"ERROR: <input>:1:(\d+): ([^\n]+)", message)
+    return f"Column {found[1]}: {_shorten(found[2], 160)}" if found else "It does not parse"
+
+
+def _shorten(text: str, limit: int = 120) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
