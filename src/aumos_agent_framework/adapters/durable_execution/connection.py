@@ -32,14 +32,14 @@ _CACHED_WORKFLOWS = 1_000
 _GRACE = timedelta(seconds=3)
 
 
-async def connect(address: str, namespace: str) -> Client:
-    """Connect to Temporal.
+async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
+    """Connect to Temporal; a lazy client connects at its first call, which a worker's must not.
 
     Raises:
         UnavailableError: it does not answer.
     """
     try:
-        return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter)
+        return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter, lazy=lazy)
     except RuntimeError as fault:
         raise UnavailableError("temporal_unavailable", f"Temporal does not answer at {address}: {fault}") from fault
 
@@ -51,13 +51,17 @@ async def ping(client: Client) -> None:
 
 def create_worker(client: Client, task_queue: str, activities: Sequence[Callable[..., Any]]) -> Worker:
     """Create a worker for runs."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[AgentWorkflow],
         activities=activities,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=workflow_runner(),
         max_cached_workflows=_CACHED_WORKFLOWS,
         graceful_shutdown_timeout=_GRACE,
     )
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """Return the sandbox that runs workflow code; a replay of a stored history needs the same one."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH))

@@ -23,7 +23,7 @@ from aumos_agent_framework.core.graph.runtime.joins import FRONT, add_counts, ar
 from aumos_agent_framework.core.graph.runtime.visit import RunFailedError, visit_node
 from aumos_agent_framework.core.graph.schema import END
 from aumos_agent_framework.core.graph.state import Channel, initial_state, reducer_function
-from aumos_agent_framework.core.types import JsonObject
+from aumos_agent_framework.core.types import JsonObject, JsonValue
 
 _JOIN = "join."
 _SUPERSTEPS_PER_STEP = 3  # a node, the join's look at the front, and one to spare
@@ -33,7 +33,7 @@ Graph = CompiledStateGraph[Any, Any, Any, Any]
 class _Body(Protocol):
     """A node's function, as LangGraph calls it."""
 
-    async def __call__(self, state: Any) -> Command[str]: ...
+    async def __call__(self, state: JsonValue) -> Command[str]: ...
 
 
 def compile_graph(context: RunContext) -> Graph:
@@ -66,7 +66,7 @@ async def run_graph(context: RunContext) -> JsonObject:
 
 
 def _body(context: RunContext, name: str) -> _Body:
-    async def visit(state: Any) -> Command[str]:
+    async def visit(state: JsonValue) -> Command[str]:
         seen = {key: value for key, value in state.items() if key != FRONT}
         result = await visit_node(context, name, seen)
         return _command(context, name, dict(result.update), result.targets)
@@ -86,7 +86,7 @@ def _command(context: RunContext, name: str, update: JsonObject, targets: tuple[
 
 
 def _join_body(context: RunContext) -> _Body:
-    async def look(state: Any) -> Command[str]:
+    async def look(state: JsonValue) -> Command[str]:
         ready, change = release(context.topology, state.get(FRONT, {}))
         return Command(update={FRONT: change} if change else {}, goto=[_inner(name) for name in ready])
 
@@ -116,7 +116,7 @@ def _state_type(channels: Mapping[str, Channel]) -> type[Any]:
     return make("State", fields, total=False)
 
 
-def _annotation(channel: Channel) -> Any:
+def _annotation(channel: Channel) -> object:
     if channel.reducer == "replace":
         return Any
     kind = Any if channel.empty is None else type(channel.empty)

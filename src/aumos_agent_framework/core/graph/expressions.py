@@ -35,9 +35,7 @@ class Expression:
     def __init__(self, source: str) -> None:
         self.source = source
         if len(source) > MAX_EXPRESSION_LENGTH:
-            raise ExpressionError(
-                "expression_syntax", f"More than {MAX_EXPRESSION_LENGTH} characters", source=source
-            )
+            raise ExpressionError("expression_syntax", f"More than {MAX_EXPRESSION_LENGTH} characters", source=source)
         if not source.strip():
             raise ExpressionError("expression_syntax", "Nothing to evaluate", source=source)
         try:
@@ -122,7 +120,7 @@ class _Text:
     parts: tuple[str | Expression, ...]
 
 
-def _compile(value: JsonValue) -> Any:
+def _compile(value: JsonValue) -> object:
     if isinstance(value, str):
         parts = tuple(_split(value))
         if not any(isinstance(part, Expression) for part in parts):
@@ -136,7 +134,7 @@ def _compile(value: JsonValue) -> Any:
     return value
 
 
-def _render(value: Any, scope: Mapping[str, Any]) -> JsonValue:
+def _render(value: object, scope: Mapping[str, Any]) -> JsonValue:
     if isinstance(value, Expression):
         return value.evaluate(scope)
     if isinstance(value, _Text):
@@ -200,7 +198,7 @@ def _as_text(value: JsonValue) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _to_json(value: Any) -> JsonValue:
+def _to_json(value: object) -> JsonValue:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dt.datetime):

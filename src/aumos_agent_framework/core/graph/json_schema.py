@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TypeAlias
 
 import jsonschema_rs
 import orjson
@@ -10,11 +10,13 @@ import orjson
 from aumos_agent_framework.core.graph.expressions import escape_pointer
 from aumos_agent_framework.core.types import JsonMapping, JsonValue
 
+JsonSchema: TypeAlias = JsonMapping | bool
+
 _MAX_VIOLATIONS = 20
 _MAX_MESSAGE = 300
 
 
-def check_schema(schema: JsonMapping | bool) -> None:
+def check_schema(schema: JsonSchema) -> None:
     """Check that a schema is valid and refers to nothing outside itself.
 
     Raises:
@@ -23,7 +25,7 @@ def check_schema(schema: JsonMapping | bool) -> None:
     _validator(_dump(schema))
 
 
-def violations(schema: JsonMapping | bool, instance: JsonValue) -> list[tuple[str, str]]:
+def violations(schema: JsonSchema, instance: JsonValue) -> list[tuple[str, str]]:
     """Return up to 20 misfits as (JSON pointer into the instance, message); none means that it fits.
 
     Raises:
@@ -50,7 +52,7 @@ def _dump(schema: object) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _validator(schema: bytes) -> Any:
+def _validator(schema: bytes) -> jsonschema_rs.Validator:
     """Compile and keep a validator; keyed by the schema's bytes, so equal schemas share one."""
     try:
         return jsonschema_rs.validator_for(

@@ -19,6 +19,7 @@ END = "END"
 DEFAULT_MAX_STEPS = 100
 MAX_STEPS = 10_000
 MAX_DURATION = timedelta(days=366)
+_LONGEST_DURATION = 40
 _DURATION = re.compile(
     r"P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
@@ -39,7 +40,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    found = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) <= 40 else None
+    found = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) <= _LONGEST_DURATION else None
     if found is None:
         msg = "give an ISO 8601 duration in weeks, days, hours, minutes and seconds, such as PT30S or P7D"
         raise ValueError(msg)
@@ -181,8 +182,7 @@ class GraphDefinition(_Strict):
     @property
     def entries(self) -> tuple[str, ...]:
         """The entry points, however they are said."""
-        named = (self.entry_point,) if isinstance(self.entry_point, str) else self.entry_point
-        return named
+        return (self.entry_point,) if isinstance(self.entry_point, str) else self.entry_point
 
 
 class GateSpec(_Strict):

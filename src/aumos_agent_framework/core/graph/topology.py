@@ -101,9 +101,7 @@ class Topology:
         if not self.forks:
             return frozenset()
         depth = self._uniform_depths()
-        return frozenset(
-            node for node in self.nodes if len(self.sources[node]) > 1 and depth.get(node) is None
-        )
+        return frozenset(node for node in self.nodes if len(self.sources[node]) > 1 and depth.get(node) is None)
 
     def _uniform_depths(self) -> Mapping[str, int | None]:
         """Map each node to the length of every way to it, or ``None`` where lengths differ or a cycle is passed."""

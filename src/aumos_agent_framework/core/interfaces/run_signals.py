@@ -10,8 +10,10 @@ class RunWatch(Protocol):
     """One subscription."""
 
     async def changed(self, timeout_seconds: float) -> None:
-        """Return at the next announcement or after the time, whichever is first. An announcement made between two
-        calls is not lost. Where announcements cannot be heard, only the time counts."""
+        """Return at the next announcement or after the time, whichever is first.
+
+        An announcement made between two calls is not lost. Where announcements cannot be heard, only the time counts.
+        """
         ...
 
 

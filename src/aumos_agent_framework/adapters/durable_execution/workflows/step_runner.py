@@ -15,6 +15,7 @@ from temporalio.common import RetryPolicy as TemporalRetry
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
+    FailureError,
     TimeoutError as TemporalTimeout,
     is_cancelled_exception,
 )
@@ -179,10 +180,11 @@ async def _translated(call: Awaitable[T]) -> T:
     """Turn Temporal's failures into ours; a cancelled step is the run's cancellation."""
     try:
         return await call
-    except ActivityError as fault:
+    except FailureError as fault:
         if is_cancelled_exception(fault):
             raise asyncio.CancelledError from fault
-        cause = fault.cause
+        # A regular activity's failure comes wrapped, a local activity's as it was raised.
+        cause = fault.cause if isinstance(fault, ActivityError) else fault
         if isinstance(cause, ApplicationError):
             raise StepFailedError(cause.type or "step_failed", cause.message) from fault
         if isinstance(cause, TemporalTimeout):

@@ -1,7 +1,6 @@
 """Does the JSON have the shape of the language? Pydantic's errors, told with JSON pointers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -81,7 +80,7 @@ def check_names(graph: GraphDefinition) -> Iterator[Finding]:
             yield error(pointer, "reserved_name", f"{name} is the name of the graph's own {name.lower()}.")
 
 
-def _model_findings(model: type[BaseModel], value: Any, prefix: str) -> Iterator[Finding]:
+def _model_findings(model: type[BaseModel], value: object, prefix: str) -> Iterator[Finding]:
     try:
         model.model_validate(value)
     except ValidationError as fault:
@@ -98,7 +97,7 @@ def _findings(fault: ValidationError, prefix: str) -> Iterator[Finding]:
 def _pointer(location: Sequence[str | int]) -> str:
     """Leave out the union tag that Pydantic puts after a node's name, and its mark for a bad key."""
     parts = [str(part) for part in location if part != "[key]"]
-    if len(parts) > 2 and parts[0] == "nodes" and parts[2] in _NODE_TYPES:
+    if parts[:1] == ["nodes"] and parts[2:3] and parts[2] in _NODE_TYPES:
         del parts[2]
     return "".join(f"/{escape_pointer(part)}" for part in parts)
 

@@ -25,9 +25,7 @@ class StepLimitError(AgfError):
     """The run has used up its steps; nothing takes over."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(
-            "step_limit_exceeded", f"The run took its {limit} steps without an end; see limits.max_steps."
-        )
+        super().__init__("step_limit_exceeded", f"The run took its {limit} steps without an end; see limits.max_steps.")
 
 
 class RunContext:

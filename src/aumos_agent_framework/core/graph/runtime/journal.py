@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import orjson
 
@@ -78,12 +77,12 @@ class Journal:
         """Return one step as it stands."""
         return self._steps[seq - 1]
 
-    def change(self, seq: int, **changes: Any) -> None:
+    def change(self, seq: int, **changes: JsonValue) -> None:
         """Replace fields of a step that has not ended."""
         self._steps[seq - 1] = replace(self._steps[seq - 1], **changes)
         self._unsaved.add(seq)
 
-    def close(self, seq: int, status: StepStatus, **changes: Any) -> None:
+    def close(self, seq: int, status: StepStatus, **changes: JsonValue) -> None:
         """End a step."""
         self.change(seq, status=status, ended_at=self._now(), **changes)
 

@@ -43,9 +43,7 @@ async def _agent(context: RunContext, name: str, visit: int, node: AgentNode, st
     message = context.render(name, part, value, context.scope(state))
     binding = context.plan.bindings[name]
     step = context.journal.open(name, "agent", message)
-    conversation = Conversation(
-        name, visit, binding, retry_policy(node.retry), opening_messages(binding, message)
-    )
+    conversation = Conversation(name, visit, binding, retry_policy(node.retry), opening_messages(binding, message))
     text = await converse(context, conversation, step)
     answer: JsonValue = text if node.output_schema is None else parse_answer(text, node.output_schema)
     step.done(answer, usage=conversation.usage)
