@@ -1,6 +1,7 @@
 """CEL expressions, and templates: JSON values whose strings may hold ``${{ CEL }}``."""
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,23 @@ from aumos_agent_framework.core.errors import AgfError
 from aumos_agent_framework.core.types import JsonValue
 
 MAX_EXPRESSION_LENGTH = 4_096
-_MACRO_VARIABLE = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
+MAX_DEPTH = 100
+"""Levels of objects and lists in a value; serialisers give up near 250, and what comes in is wrapped on its way."""
+FUNCTIONS = frozenset(
+    {
+        *("size", "contains", "startsWith", "endsWith", "matches", "has", "type", "dyn"),
+        *("int", "uint", "double", "string", "bytes", "timestamp", "duration"),
+        *("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"),
+        *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
+    }
+)
+"""What an expression may call, beside operators and the macros all, exists, exists_one, filter and map."""
+_TYPES = frozenset(
+    {"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"}
+)  # type(state.n) == int
+_MACRO_VARIABLE = re.compile(r"\.(?:map|filter|all|exists|exists_one|existsOne)\(\s*([A-Za-z_]\w*)\s*,")
 _OPEN = "${{"
 _CLOSE = "}}"
-_ESCAPED_OPEN = "$${{"
 
 
 class ExpressionError(AgfError):
@@ -46,7 +60,11 @@ class Expression:
     def unknown_names(self, known: frozenset[str]) -> frozenset[str]:
         """Return the variables that are neither known nor bound by a macro such as ``map``."""
         bound = frozenset(_MACRO_VARIABLE.findall(self.source))
-        return frozenset(self._program.variables()) - known - bound
+        return frozenset(self._program.variables()) - known - bound - _TYPES
+
+    def unknown_functions(self) -> frozenset[str]:
+        """Return the functions that do not exist; calling one always fails."""
+        return frozenset(name for name in self._program.functions() if name.isidentifier()) - FUNCTIONS
 
     def evaluate(self, scope: Mapping[str, Any]) -> JsonValue:
         """Evaluate to a JSON value.
@@ -106,6 +124,21 @@ def template_expressions(value: JsonValue, pointer: str = "") -> Iterator[tuple[
     elif isinstance(value, Sequence):
         for index, item in enumerate(value):
             yield from template_expressions(item, f"{pointer}/{index}")
+
+
+def too_deep(value: JsonValue) -> bool:
+    """Whether a value is nested deeper than ``MAX_DEPTH`` levels. Does not recurse."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def escape_pointer(token: str) -> str:
@@ -198,17 +231,21 @@ def _as_text(value: JsonValue) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _to_json(value: object) -> JsonValue:
-    if value is None or isinstance(value, bool | int | float | str):
+def _to_json(value: object, levels: int = MAX_DEPTH) -> JsonValue:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping | list | tuple) and levels == 0:
+        raise ValueError(f"The value is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return {_key(key): _to_json(item) for key, item in value.items()}
+        return {_key(key): _to_json(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    msg = f"The value is no JSON: {type(value).__name__}"
-    raise TypeError(msg)
+        return [_to_json(item, levels - 1) for item in value]
+    shown = value if isinstance(value, float) else type(value).__name__
+    raise TypeError(f"The value is no JSON: {shown}")
 
 
 def _key(key: object) -> str:

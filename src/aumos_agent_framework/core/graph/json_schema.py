@@ -1,7 +1,8 @@
 """JSON Schema, draft 2020-12: is a schema one, and does a value fit it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias
 
 import jsonschema_rs
@@ -14,6 +15,19 @@ JsonSchema: TypeAlias = JsonMapping | bool
 
 _MAX_VIOLATIONS = 20
 _MAX_MESSAGE = 300
+_SHAPE = frozenset(
+    {
+        "type",
+        "required",
+        "dependentRequired",
+        "additionalProperties",
+        "minProperties",
+        "maxProperties",
+        "minItems",
+        "maxItems",
+    }
+)
+_ALTERNATIVES = frozenset({"anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "contains"})
 
 
 def check_schema(schema: JsonSchema) -> None:
@@ -31,13 +45,47 @@ def violations(schema: JsonSchema, instance: JsonValue) -> list[tuple[str, str]]
     Raises:
         ValueError: the schema itself is not valid.
     """
-    found: list[tuple[str, str]] = []
-    for error in _validator(_dump(schema)).iter_errors(instance):
-        pointer = "".join(f"/{escape_pointer(str(part))}" for part in error.instance_path)
-        found.append((pointer, _shorten(error.message)))
-        if len(found) == _MAX_VIOLATIONS:
-            break
-    return found
+    return [(pointer, message) for pointer, message, _ in _misfits(schema, instance)]
+
+
+def certain_violations(schema: JsonSchema, template: JsonValue, open_places: frozenset[str]) -> list[tuple[str, str]]:
+    """Return those misfits of a template that stay, whatever values come to its open places.
+
+    Args:
+        schema: what the finished value must fit.
+        template: the value so far.
+        open_places: JSON pointers of the values that are not known yet.
+
+    Raises:
+        ValueError: the schema itself is not valid.
+    """
+    return [
+        (pointer, message)
+        for pointer, message, keywords in _misfits(schema, template)
+        if pointer not in open_places
+        and (_about_shape(keywords) or not any(place.startswith(f"{pointer}/") for place in open_places))
+    ]
+
+
+def _misfits(schema: JsonSchema, instance: JsonValue) -> list[tuple[str, str, tuple[str | int, ...]]]:
+    """Return up to 20 misfits as (pointer, message, path to the keyword of the schema that says so)."""
+    validator = _validator(_dump(schema))
+    try:
+        return [
+            (_pointer(error.instance_path), _shorten(error.message), tuple(error.schema_path))
+            for error in islice(validator.iter_errors(instance), _MAX_VIOLATIONS)
+        ]
+    except ValueError as error:  # nested too deep, or no JSON at all
+        return [("", _shorten(f"The value is no JSON: {error}"), ())]
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join(f"/{escape_pointer(str(part))}" for part in path)
+
+
+def _about_shape(keywords: Sequence[str | int]) -> bool:
+    """Whether a misfit of an object or list does not depend on the values in it."""
+    return keywords[-1:] != () and keywords[-1] in _SHAPE and _ALTERNATIVES.isdisjoint(keywords)
 
 
 def _dump(schema: object) -> bytes:

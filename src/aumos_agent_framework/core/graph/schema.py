@@ -69,8 +69,13 @@ StateKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,9
 Level = Annotated[int, Field(ge=1, le=5)]
 
 
+Texts = Annotated[tuple[str, ...], Field(strict=False)]  # JSON has lists, no tuples
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    """Takes what the published JSON Schema takes, no more: ``true`` is no level 1, ``"3"`` no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, serialize_by_alias=True)
 
 
 class Retry(_Strict):
@@ -80,7 +85,7 @@ class Retry(_Strict):
     initial_interval: Duration = timedelta(seconds=1)
     backoff: float = Field(default=2.0, ge=1.0, le=10.0)
     max_interval: Duration = timedelta(seconds=30)
-    non_retryable: tuple[str, ...] = ()
+    non_retryable: Texts = ()
 
 
 class _Node(_Strict):
@@ -127,7 +132,7 @@ class ApprovalNode(_Node):
     action: str = Field(default="", max_length=2_000, description="What is asked, for the approver; a template.")
     context: JsonValue = Field(default=None, description="What the approver should see, a template. Default: state.")
     approver_level: Level = 3
-    approver_roles: tuple[str, ...] = ()
+    approver_roles: Texts = ()
     quorum: int = Field(default=1, ge=1, le=10)
     timeout: Duration | None = Field(default=DEFAULT_DEADLINE, description="How long the question stays open.")
     on_timeout: Literal["reject"] = "reject"
@@ -170,14 +175,14 @@ class Edge(_Strict):
 class GraphDefinition(_Strict):
     """A graph: the state it works on, its nodes, and the edges between them."""
 
-    version: Literal[1] = 1
+    version: int = Field(default=1, ge=1, le=1, description="Of the definition language.")
     state: JsonObject = Field(
         default_factory=dict,
         description="JSON Schema of the state; a property's x-reducer says how writes join it.",
     )
-    entry_point: str | tuple[str, ...] = ()
+    entry_point: str | Texts = ()
     nodes: dict[NodeName, Node] = Field(min_length=1, max_length=5_000)
-    edges: tuple[Edge, ...] = Field(default=(), max_length=20_000)
+    edges: tuple[Edge, ...] = Field(default=(), max_length=20_000, strict=False)
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -191,7 +196,7 @@ class GateSpec(_Strict):
     when: Literal["before", "after"] = "before"
     condition: str | None = Field(default=None, description="CEL; the gate asks only where it holds.")
     approver_level: Level = 3
-    approver_roles: tuple[str, ...] = ()
+    approver_roles: Texts = ()
     quorum: int = Field(default=1, ge=1, le=10)
     timeout: Duration = DEFAULT_DEADLINE
     on_timeout: Literal["reject"] = "reject"

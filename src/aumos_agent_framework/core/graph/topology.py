@@ -146,6 +146,8 @@ def topology(definition: GraphDefinition) -> Topology:
             otherwise[edge.source] = edge.target
         else:
             always.setdefault(edge.source, []).append(edge.target)
+    for name in otherwise.keys() - conditional.keys():  # beside no condition it is always taken
+        always.setdefault(name, []).append(otherwise.pop(name))
     exits = {
         name: Exits(
             tuple(dict.fromkeys(always.get(name, ()))),

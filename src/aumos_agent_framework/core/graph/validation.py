@@ -9,6 +9,7 @@ import rfc8785
 from aumos_agent_framework.core.domain.workflows import ValidationReport, WorkflowDraft
 from aumos_agent_framework.core.graph.checks import language, references as reference_checks, shape, structure
 from aumos_agent_framework.core.graph.checks.findings import GRAPH, Catalog, Finding, Subject, error
+from aumos_agent_framework.core.graph.expressions import MAX_DEPTH, too_deep
 from aumos_agent_framework.core.graph.mermaid import mermaid
 from aumos_agent_framework.core.graph.topology import topology
 
@@ -36,6 +37,9 @@ def references(draft: WorkflowDraft) -> References:
 
 def validate(draft: WorkflowDraft, catalog: Catalog) -> ValidationReport:
     """Check a draft against the language and against what the tenant has."""
+    if too_deep(draft.graph_definition):
+        message = f"The definition is nested deeper than {MAX_DEPTH} levels."
+        return _report([error(GRAPH, "nested_too_deep", message)], None)
     graph, findings = shape.parse_graph(draft.graph_definition)
     findings.extend(shape.check_gates(draft.hitl_gates))
     findings.extend(shape.check_limits(draft.limits))

@@ -20,15 +20,32 @@ from aumos_agent_framework.core.types import TenantId
 class UnitOfWork(Protocol):
     """One transaction of one tenant. Leaving without ``commit`` rolls back; nothing is visible to others before."""
 
-    tenants: TenantRepository
-    agents: AgentRepository
-    tools: ToolRepository
-    workflows: WorkflowRepository
-    executions: ExecutionRepository
-    hitl: HitlRepository
-    effects: EffectRepository
-    outbox: OutboxRepository
-    idempotency: IdempotencyRepository
+    @property
+    def tenants(self) -> TenantRepository: ...
+
+    @property
+    def agents(self) -> AgentRepository: ...
+
+    @property
+    def tools(self) -> ToolRepository: ...
+
+    @property
+    def workflows(self) -> WorkflowRepository: ...
+
+    @property
+    def executions(self) -> ExecutionRepository: ...
+
+    @property
+    def hitl(self) -> HitlRepository: ...
+
+    @property
+    def effects(self) -> EffectRepository: ...
+
+    @property
+    def outbox(self) -> OutboxRepository: ...
+
+    @property
+    def idempotency(self) -> IdempotencyRepository: ...
 
     async def __aenter__(self) -> Self: ...
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from aumos_agent_framework.core.graph.checks.findings import GRAPH, Finding, Subject, error, node_pointer, warning
 from aumos_agent_framework.core.graph.expressions import (
+    FUNCTIONS,
     Expression,
     ExpressionError,
     escape_pointer,
@@ -96,3 +97,7 @@ def _check_names(expression: Expression, pointer: str) -> Iterator[Finding]:
     for name in sorted(expression.unknown_names(NAMES)):
         hint = f"Expressions know {', '.join(sorted(NAMES))}; text needs quotes: \"'{name}'\"."
         yield error(pointer, "unknown_name", f"There is no {name!r} in `{expression.source[:120]}`.", hint)
+    for name in sorted(expression.unknown_functions()):
+        hint = f"Expressions know {', '.join(sorted(FUNCTIONS))}."
+        message = f"There is no function {name!r} in `{expression.source[:120]}`."
+        yield error(pointer, "unknown_name", message, hint)

@@ -7,7 +7,7 @@ from aumos_agent_framework.core.domain.tools import Tool, ToolStatus
 from aumos_agent_framework.core.domain.workflows import RunAs
 from aumos_agent_framework.core.graph.checks.findings import Finding, Subject, error, node_pointer, warning
 from aumos_agent_framework.core.graph.expressions import escape_pointer, template_expressions
-from aumos_agent_framework.core.graph.json_schema import violations
+from aumos_agent_framework.core.graph.json_schema import certain_violations
 from aumos_agent_framework.core.graph.schema import AgentNode, ToolNode
 
 
@@ -46,21 +46,19 @@ def check_tools(subject: Subject) -> Iterator[Finding]:
 
 def _check_arguments(name: str, node: ToolNode, tool: Tool) -> Iterator[Finding]:
     """Check what can be known before the run: everything but what expressions will fill in."""
-    open_places = {pointer for pointer, _ in template_expressions(node.arguments)}
-    for pointer, message in violations(tool.input_schema, node.arguments):
-        if not any(place == pointer or place.startswith(f"{pointer}/") for place in open_places if pointer):
-            yield error(
-                node_pointer(name, "arguments") + pointer, "arguments_misfit", f"{message} (tool {tool.name}).", None
-            )
+    open_places = frozenset(pointer for pointer, _ in template_expressions(node.arguments))
+    for pointer, message in certain_violations(tool.input_schema, node.arguments, open_places):
+        place = node_pointer(name, "arguments") + pointer
+        yield error(place, "arguments_misfit", f"{message} (tool {tool.name}).")
 
 
 def check_gates(subject: Subject) -> Iterator[Finding]:
-    """Warn of gates that guard nothing."""
+    """Check that every gate guards something: a slip in a name must not leave a node without its gate."""
     for node in subject.draft.hitl_gates:
         if node not in subject.graph.nodes:
             pointer = f"/hitl_gates/{escape_pointer(node)}"
             message = f"There is no node {node[:100]!r}: this gate guards nothing."
-            yield warning(pointer, "gate_on_missing_node", message)
+            yield error(pointer, "unknown_node", message)
 
 
 def check_authority(subject: Subject) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ValidationError
 
 from aumos_agent_framework.core.graph.checks.findings import GRAPH, Finding, error
 from aumos_agent_framework.core.graph.expressions import escape_pointer
-from aumos_agent_framework.core.graph.json_schema import check_schema
+from aumos_agent_framework.core.graph.json_schema import check_schema, violations
 from aumos_agent_framework.core.graph.schema import END, START, AgentNode, GateSpec, GraphDefinition, Limits
-from aumos_agent_framework.core.graph.state import REDUCER_KEYWORD, reducer_of
+from aumos_agent_framework.core.graph.state import REDUCER_KEYWORD, first_value_fault, reducer_of
 from aumos_agent_framework.core.types import JsonMapping, JsonObject
 
 _NODE_TYPES = frozenset({"agent", "tool", "approval", "transform"})
@@ -24,7 +24,7 @@ def parse_graph(definition: JsonObject) -> tuple[GraphDefinition | None, list[Fi
     try:
         return GraphDefinition.model_validate(definition), []
     except ValidationError as fault:
-        return None, list(_findings(fault, GRAPH))
+        return None, list(_findings(fault, GRAPH, definition))
 
 
 def check_gates(gates: Mapping[str, JsonObject]) -> Iterator[Finding]:
@@ -48,6 +48,7 @@ def check_state(graph: GraphDefinition) -> Iterator[Finding]:
     if graph.state.get("type", "object") != "object":
         yield error(f"{GRAPH}/state/type", "schema_invalid", "The state is an object.")
     yield from _check_properties(graph.state.get("properties", {}))
+    yield from _check_defaults(graph.state)
 
 
 def _check_properties(properties: JsonMapping) -> Iterator[Finding]:
@@ -59,6 +60,27 @@ def _check_properties(properties: JsonMapping) -> Iterator[Finding]:
             reducer_of(schema)
         except ValueError as fault:
             yield error(f"{pointer}/{REDUCER_KEYWORD}", "unknown_reducer", f"{fault}.")
+            continue
+        if isinstance(schema, Mapping) and "default" in schema:
+            fits_not = first_value_fault(schema, schema["default"])
+            if fits_not is not None:
+                yield error(f"{pointer}/default", "default_misfit", f"{fits_not}.")
+
+
+def _check_defaults(state: JsonMapping) -> Iterator[Finding]:
+    """Check that defaults fit their own schemas: a run would start with them and its input be blamed."""
+    properties: JsonMapping = state.get("properties", {})
+    defaults = {
+        key: schema["default"]
+        for key, schema in properties.items()
+        if isinstance(schema, Mapping) and "default" in schema
+    }
+    for place, message in violations({**state, "required": []}, defaults):
+        key, _, rest = place.removeprefix("/").partition("/")
+        if place:  # what the whole state lacks, the input brings
+            inner = f"/{rest}" if rest else ""
+            pointer = f"{GRAPH}/state/properties/{key}/default{inner}"
+            yield error(pointer, "default_misfit", f"The default does not fit its schema: {message}.")
 
 
 def check_output_schemas(graph: GraphDefinition) -> Iterator[Finding]:
@@ -84,22 +106,34 @@ def _model_findings(model: type[BaseModel], value: object, prefix: str) -> Itera
     try:
         model.model_validate(value)
     except ValidationError as fault:
-        yield from _findings(fault, prefix)
+        yield from _findings(fault, prefix, value)
 
 
-def _findings(fault: ValidationError, prefix: str) -> Iterator[Finding]:
+def _findings(fault: ValidationError, prefix: str, document: object) -> Iterator[Finding]:
     for item in fault.errors(include_url=False, include_input=False):
-        yield error(
-            prefix + _pointer(item["loc"]), f"shape_{item['type']}", _message(item["msg"]), _HINTS.get(item["type"])
-        )
+        place = _pointer(item["loc"], document, missing=item["type"] == "missing")
+        yield error(prefix + place, f"shape_{item['type']}", _message(item["msg"]), _HINTS.get(item["type"]))
 
 
-def _pointer(location: Sequence[str | int]) -> str:
-    """Leave out the union tag that Pydantic puts after a node's name, and its mark for a bad key."""
-    parts = [str(part) for part in location if part != "[key]"]
+def _pointer(location: Sequence[str | int], document: object, *, missing: bool) -> str:
+    """Point into the document: a location also names union members, node types and Pydantic's mark for a bad key."""
+    parts = list(location)
     if parts[:1] == ["nodes"] and parts[2:3] and parts[2] in _NODE_TYPES:
         del parts[2]
-    return "".join(f"/{escape_pointer(part)}" for part in parts)
+    pointer, here = "", document
+    for index, part in enumerate(parts):
+        if _has(here, part):
+            here = here[part]  # type: ignore[index]  # _has has looked
+        elif not (missing and index == len(parts) - 1):
+            continue
+        pointer += f"/{escape_pointer(str(part))}"
+    return pointer
+
+
+def _has(container: object, part: str | int) -> bool:
+    if isinstance(container, Mapping):
+        return part in container
+    return isinstance(container, list) and isinstance(part, int) and part < len(container)
 
 
 def _message(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aumos_agent_framework.core.graph.checks.findings import GRAPH, Finding, Subject, error, node_pointer, warning
-from aumos_agent_framework.core.graph.schema import END, START, GraphDefinition
+from aumos_agent_framework.core.graph.schema import END, START, Edge, GraphDefinition
 
 
 def check_edges(graph: GraphDefinition) -> Iterator[Finding]:
@@ -18,9 +18,8 @@ def check_edges(graph: GraphDefinition) -> Iterator[Finding]:
             yield _unknown(f"{pointer}/to", edge.target, graph)
         if isinstance(edge.otherwise, str) and edge.otherwise not in graph.nodes and edge.otherwise != END:
             yield _unknown(f"{pointer}/otherwise", edge.otherwise, graph)
-        if edge.source == START and (edge.when is not None or edge.otherwise):
-            hint = "Start with a transform node and put the condition on its edges."
-            yield error(pointer, "conditional_start", "An edge from START has no condition.", hint)
+        if edge.source == START:
+            yield from _check_start(edge, pointer)
         if edge.otherwise:
             if edge.source in seen_otherwise:
                 yield error(f"{pointer}/otherwise", "second_otherwise", f"{edge.source} has an otherwise already.")
@@ -40,6 +39,14 @@ def _check_entries(graph: GraphDefinition) -> Iterator[Finding]:
         if entry not in graph.nodes:
             pointer = f"{GRAPH}/entry_point" if single else f"{GRAPH}/entry_point/{index}"
             yield _unknown(pointer, entry, graph)
+
+
+def _check_start(edge: Edge, pointer: str) -> Iterator[Finding]:
+    if edge.when is not None or edge.otherwise:
+        hint = "Start with a transform node and put the condition on its edges."
+        yield error(pointer, "conditional_start", "An edge from START has no condition.", hint)
+    if edge.target == END:
+        yield error(f"{pointer}/to", "empty_start", "An edge from START leads to a node.", "Remove it.")
 
 
 def check_flow(subject: Subject) -> Iterator[Finding]:

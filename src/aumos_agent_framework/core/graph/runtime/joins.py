@@ -2,18 +2,17 @@
 
 Branches of different length reach the node where they meet at different times. A join runs once, when nothing that is
 at work or waiting can still arrive at it. Branches that a condition left out are not waited for, because nothing is at
-work on them. The counts live in the state channel ``FRONT``, so they are part of what the graph engine keeps.
+work on them. The counts live beside the state, so they are part of what the graph engine keeps.
 """
 
 from collections.abc import Iterable, Mapping
 
 from aumos_agent_framework.core.graph.topology import Topology
 
-FRONT = "_front"
-"""Private state channel: how often each node is at work, and (with ``WAITING``) how many arrivals a join has."""
 WAITING = "?"
 
 Counts = Mapping[str, int]
+"""How many arrivals each node is at work on, and (with ``WAITING``) how many a join has not begun to work on."""
 
 
 def add_counts(old: Counts, new: Counts) -> dict[str, int]:

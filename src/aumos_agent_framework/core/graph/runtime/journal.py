@@ -122,7 +122,10 @@ def bounded(value: JsonValue, limit: int = MAX_RECORDED_BYTES) -> JsonValue:
     """Keep history small: a large value is recorded by its size and its beginning."""
     if value is None:
         return None
-    text = orjson.dumps(value)
+    try:
+        text = orjson.dumps(value)
+    except orjson.JSONEncodeError as fault:  # nested too deep, or a number beyond 64 bits: for the reader to refuse
+        return {"truncated": True, "reason": str(fault)}
     if len(text) <= limit:
         return value
     return {"truncated": True, "bytes": len(text), "head": text[:_HEAD_CHARS].decode(errors="ignore")}

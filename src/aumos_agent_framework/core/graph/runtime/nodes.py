@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import cast
 
+import orjson
+
 from aumos_agent_framework.core.domain.effects import ActStatus
 from aumos_agent_framework.core.domain.hitl import HitlStatus
 from aumos_agent_framework.core.graph.runtime.agent_loop import Conversation, converse, opening_messages, parse_answer
@@ -19,6 +21,8 @@ from aumos_agent_framework.core.graph.schema import (
     approval_gate,
 )
 from aumos_agent_framework.core.types import JsonObject, JsonValue
+
+_MAX_ACTION = 2_000
 
 
 async def run_body(context: RunContext, name: str, visit: int, node: Node, state: JsonObject) -> JsonObject:
@@ -106,4 +110,6 @@ def _write(key: str | None, value: JsonValue) -> JsonObject:
 
 
 def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else str(value)
+    """Return what a template gave as a text that people can take in."""
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= _MAX_ACTION else f"{text[: _MAX_ACTION - 1]}…"

@@ -9,7 +9,7 @@ from aumos_agent_framework.core.graph.runtime.context import NodeFailedError, Ru
 from aumos_agent_framework.core.graph.runtime.gates import pass_gate
 from aumos_agent_framework.core.graph.runtime.nodes import run_body
 from aumos_agent_framework.core.graph.schema import ApprovalNode, Node
-from aumos_agent_framework.core.graph.state import reducer_function
+from aumos_agent_framework.core.graph.state import check_size, reducer_function
 from aumos_agent_framework.core.types import JsonObject
 
 
@@ -58,7 +58,9 @@ async def _work(context: RunContext, name: str, node: Node, state: JsonObject) -
             update = await run_body(context, name, visit, node, state)
             for key, value in update.items():
                 context.channels[key].check(value)
-            await pass_gate(context, name, visit, _joined(context, state, update), before=False)
+            joined = _joined(context, state, update)
+            check_size(joined)
+            await pass_gate(context, name, visit, joined, before=False)
     except TimeoutError as error:
         raise NodeFailedError("node_timeout", f"The node {name} took longer than its {limit:g} s.") from error
     return update
@@ -93,6 +95,4 @@ def _next(context: RunContext, name: str, state: JsonObject) -> tuple[str, ...]:
             raise NodeFailedError("no_edge_taken", f"No condition on the edges of {name} holds, and none is otherwise.")
         if taken is not None:
             chosen.append(taken)
-    elif exits.otherwise is not None and not chosen:
-        chosen.append(exits.otherwise)
     return tuple(dict.fromkeys(chosen))

@@ -1,0 +1,1 @@
+"""Use cases, one file per noun: plain classes with ports given at construction."""
