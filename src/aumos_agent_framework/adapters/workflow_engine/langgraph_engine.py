@@ -9,6 +9,7 @@ have ended.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypedDict, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -19,12 +20,16 @@ from langgraph.types import Command, Overwrite
 
 from aumos_agent_framework.core.domain.executions import ExecutionError
 from aumos_agent_framework.core.graph.runtime.context import RunContext
-from aumos_agent_framework.core.graph.runtime.joins import FRONT, add_counts, arrivals, release
+from aumos_agent_framework.core.graph.runtime.joins import Counts, add_counts, arrivals, release
 from aumos_agent_framework.core.graph.runtime.visit import RunFailedError, visit_node
 from aumos_agent_framework.core.graph.schema import END
 from aumos_agent_framework.core.graph.state import Channel, initial_state, reducer_function
 from aumos_agent_framework.core.types import JsonObject, JsonValue
 
+_FRONT = "front"
+"""The channel of the joins' counts (``runtime.joins``)."""
+_STATE = "state."
+"""Begins the channel of every state key: keys come from tenants, and LangGraph has channels of its own."""
 _JOIN = "join."
 _SUPERSTEPS_PER_STEP = 3  # a node, the join's look at the front, and one to spare
 Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -36,15 +41,23 @@ class _Body(Protocol):
     async def __call__(self, state: JsonValue) -> Command[str]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A value on its way to a reducer. LangGraph takes some objects for orders of its own (``__overwrite__``)."""
+
+    value: JsonValue
+
+
 def compile_graph(context: RunContext) -> Graph:
     """Compile the run's definition; about 2 ms for ten nodes."""
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(_state_type(context.channels))
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(_channels(context.channels))
     for name in context.graph.nodes:
         builder.add_node(_inner(name), _body(context, name), destinations=_destinations(context, name))
-    if context.topology.joins:
+    joins = context.topology.joins
+    if joins:
         builder.add_node(_JOIN, _join_body(context))
-    for entry in context.topology.entries:
-        builder.add_edge(LANGGRAPH_START, _inner(entry))
+    for first in dict.fromkeys(_JOIN if entry in joins else _inner(entry) for entry in context.topology.entries):
+        builder.add_edge(LANGGRAPH_START, first)
     return builder.compile()
 
 
@@ -62,33 +75,39 @@ async def run_graph(context: RunContext) -> JsonObject:
     except InvalidUpdateError as fault:
         message = f"Parallel branches wrote the same state key; give it a reducer. {str(fault).splitlines()[0]}"
         raise RunFailedError(ExecutionError("state_conflict", message)) from fault
-    return {key: value for key, value in final.items() if key != FRONT}
+    if final[_FRONT]:
+        raise RuntimeError(f"The graph stopped before its end: {final[_FRONT]}")
+    return _state(final)
 
 
 def _body(context: RunContext, name: str) -> _Body:
     async def visit(state: JsonValue) -> Command[str]:
-        seen = {key: value for key, value in state.items() if key != FRONT}
-        result = await visit_node(context, name, seen)
-        return _command(context, name, dict(result.update), result.targets)
+        result = await visit_node(context, name, _state(state))
+        update = {_channel(key): _write(context.channels[key], value) for key, value in result.update.items()}
+        return _command(context, name, update, result.targets, state[_FRONT])
 
     return visit
 
 
-def _command(context: RunContext, name: str, update: JsonObject, targets: tuple[str, ...]) -> Command[str]:
+def _command(
+    context: RunContext, name: str, update: JsonObject, targets: tuple[str, ...], front: Counts
+) -> Command[str]:
     joins = context.topology.joins
     direct = [target for target in targets if target not in joins and target != END]
     goto = [_inner(target) for target in direct]
     if joins:
+        # One visit serves all that arrived together: branches of equal length meet in a node that is no join.
+        ended = {name: -front.get(name, 0)}
         following = arrivals(context.topology, (target for target in targets if target != END))
-        update[FRONT] = add_counts(following, {name: -1})
+        update[_FRONT] = add_counts(following, ended)
         goto.append(_JOIN)
     return Command(update=update, goto=goto)
 
 
 def _join_body(context: RunContext) -> _Body:
     async def look(state: JsonValue) -> Command[str]:
-        ready, change = release(context.topology, state.get(FRONT, {}))
-        return Command(update={FRONT: change} if change else {}, goto=[_inner(name) for name in ready])
+        ready, change = release(context.topology, state[_FRONT])
+        return Command(update={_FRONT: change} if change else {}, goto=[_inner(name) for name in ready])
 
     return look
 
@@ -99,30 +118,44 @@ def _destinations(context: RunContext, name: str) -> tuple[str, ...]:
 
 
 def _input(context: RunContext) -> JsonObject:
-    """Return the first state, written as it is: an input's list is not appended to the reducer's empty one."""
+    """Return the first values, written as they are: an input's list is not appended to the reducer's empty one."""
     state = initial_state(context.channels, context.plan.input_data)
     first: JsonObject = {
-        key: Overwrite(value) if context.channels[key].empty is not None else value for key, value in state.items()
+        _channel(key): value if context.channels[key].empty is None else Overwrite(value)
+        for key, value in state.items()
     }
-    front = arrivals(context.topology, ()) if not context.topology.joins else dict.fromkeys(context.topology.entries, 1)
-    return {**first, FRONT: front}
+    return {**first, _FRONT: arrivals(context.topology, context.topology.entries) if context.topology.joins else {}}
 
 
-def _state_type(channels: Mapping[str, Channel]) -> type[Any]:
+def _channels(channels: Mapping[str, Channel]) -> type[Any]:
     """Return a ``TypedDict`` whose annotations say how writes join."""
-    fields: dict[str, Any] = {key: _annotation(channel) for key, channel in channels.items()}
-    fields[FRONT] = Annotated[dict[str, int], add_counts]
+    fields: dict[str, Any] = {_channel(key): _annotation(channel) for key, channel in channels.items()}
+    fields[_FRONT] = Annotated[dict[str, int], add_counts]
     make = cast("Callable[..., type[Any]]", TypedDict)
-    return make("State", fields, total=False)
+    return make("Channels", fields, total=False)
 
 
 def _annotation(channel: Channel) -> object:
     if channel.reducer == "replace":
         return Any
-    kind = Any if channel.empty is None else type(channel.empty)
-    return Annotated[kind, reducer_function(channel.reducer)]
+    reduce = reducer_function(channel.reducer)
+    if channel.empty is None:
+        return Annotated[Any, reduce]
+    return Annotated[type(channel.empty), lambda old, write: reduce(old, write.value)]
+
+
+def _write(channel: Channel, value: JsonValue) -> object:
+    return value if channel.empty is None else _Write(value)
+
+
+def _channel(key: str) -> str:
+    return _STATE + key
+
+
+def _state(channels: Mapping[str, Any]) -> JsonObject:
+    return {key.removeprefix(_STATE): value for key, value in channels.items() if key != _FRONT}
 
 
 def _inner(name: str) -> str:
-    """LangGraph refuses a node with the name of a state key; no state key holds a dot."""
+    """LangGraph refuses a node with the name of a channel; a node may be called ``front``."""
     return f"node.{name}"

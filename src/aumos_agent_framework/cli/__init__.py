@@ -1,0 +1,1 @@
+"""The command line: ``agf``. One file per command or group; each parses, makes one call and prints."""
