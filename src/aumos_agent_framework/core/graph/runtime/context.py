@@ -50,10 +50,15 @@ class RunContext:
         Raises:
             StepLimitError: the run's steps are used up.
         """
-        if self._visits.total() >= self.plan.governance.max_steps:
+        if self.visits >= self.plan.governance.max_steps:
             raise StepLimitError(self.plan.governance.max_steps)
         self._visits[node] += 1
         return self._visits[node]
+
+    @property
+    def visits(self) -> int:
+        """How many visits of nodes the run has made."""
+        return self._visits.total()
 
     def expression(self, source: str) -> Expression:
         """Compile an expression once."""

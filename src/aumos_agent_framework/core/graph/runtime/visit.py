@@ -13,6 +13,11 @@ from aumos_agent_framework.core.graph.state import check_size, reducer_function
 from aumos_agent_framework.core.types import JsonObject
 
 
+_VISITS_PER_REST = 500
+_REST_SECONDS = 0.001
+"""Transforms alone never wait, and a durable engine takes seconds of work without a pause for a deadlock."""
+
+
 class RunFailedError(AgfError):
     """A node failed and nothing takes over: the run fails with its error."""
 
@@ -51,6 +56,8 @@ async def visit_node(context: RunContext, name: str, state: JsonObject) -> Visit
 
 async def _work(context: RunContext, name: str, node: Node, state: JsonObject) -> JsonObject:
     visit = context.visit(name)
+    if context.visits % _VISITS_PER_REST == 0:
+        await context.runner.sleep(_REST_SECONDS)
     limit = None if isinstance(node, ApprovalNode) or node.timeout is None else node.timeout.total_seconds()
     try:
         async with asyncio.timeout(limit):
