@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.running_stack import RunningStack, running_stack
 from tests.servers import servers
 
 _SETTINGS_PREFIXES = ("AUMOS_", "TEMPORAL_", "LLM_SERVING_")
@@ -47,3 +48,10 @@ def kafka_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _folder(factory: pytest.TempPathFactory, name: str) -> Path:
     return factory.mktemp(name, numbered=True)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The whole stack, with API and worker as processes of their own."""
+    with running_stack(_folder(tmp_path_factory, "stack")) as running:
+        yield running

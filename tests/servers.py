@@ -20,7 +20,7 @@ from aumos_agent_framework.embedded.stack import EmbeddedStack
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 15
-# What a test writes need not survive the machine.
+# What most tests write need not survive the server. (Those that kill it run a stack of their own.)
 FAST_POSTGRES = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -40,7 +40,7 @@ def servers(directory: Path, *names: str) -> Iterator[dict[str, str]]:
             process.wait(STOP_SECONDS)
 
 
-def config(directory: Path, *names: str) -> StackConfig:
+def config(directory: Path, *names: str, postgres_options: tuple[str, ...] = ()) -> StackConfig:
     """Return what is needed to run servers that need no other part of the project."""
     return StackConfig(
         data_dir=DataDir(directory),
@@ -48,7 +48,7 @@ def config(directory: Path, *names: str) -> StackConfig:
         jwks_path="/keys",
         inherited=dict(os.environ),
         components=frozenset(names),
-        postgres_options=FAST_POSTGRES,
+        postgres_options=postgres_options,
     )
 
 
@@ -57,7 +57,7 @@ async def _run(directory: Path, names: list[str]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(sys.stdin, stop.set)  # readable once it is closed: nothing is ever written to it
-    async with EmbeddedStack(config(directory, *names)) as stack:
+    async with EmbeddedStack(config(directory, *names, postgres_options=FAST_POSTGRES)) as stack:
         sys.stdout.write(json.dumps(stack.environment()) + "\n")
         sys.stdout.flush()
         await stop.wait()

@@ -74,6 +74,13 @@ class Transaction:
         value = self._own.get(row, self._database.committed.get(row))
         return None if value is _DELETED else deepcopy(value)
 
+    async def get_for_update(self, table: str, key: Hashable) -> Any:
+        """Return the row's value as it is once it is locked; where there is no row, nothing is locked."""
+        if await self.get(table, key) is None:
+            return None
+        await self.lock(table, key)
+        return await self.get(table, key)
+
     async def all(self, table: str) -> list[Any]:
         """Return the values of one table."""
         await self._turn()

@@ -107,8 +107,8 @@ class InMemoryExecutions:
         return tuple(sorted(stored, key=lambda step: step.seq))
 
     async def _locked(self, execution_id: ExecutionId) -> Execution | None:
-        await self._transaction.lock("executions", execution_id)
-        return await self.get(execution_id)
+        found: Execution | None = await self._transaction.get_for_update("executions", execution_id)
+        return found
 
     async def _write(self, run: Execution) -> None:
         await self._transaction.put("executions", run.id, run)
@@ -133,9 +133,8 @@ class InMemoryHitl:
         return request
 
     async def get(self, request_id: HitlRequestId, *, for_update: bool = False) -> HitlRequest | None:
-        if for_update:
-            await self._transaction.lock("hitl", request_id)
-        found: HitlRequest | None = await self._transaction.get("hitl", request_id)
+        read = self._transaction.get_for_update if for_update else self._transaction.get
+        found: HitlRequest | None = await read("hitl", request_id)
         return found
 
     async def list(self, page: PageRequest, where: HitlFilter) -> Page[HitlRequest]:
@@ -193,14 +192,14 @@ class InMemoryEffects:
         self._transaction = transaction
 
     async def get(self, effect_id: EffectId, *, for_update: bool = False) -> Effect | None:
-        if for_update:
-            await self._transaction.lock("effects", effect_id)
-        found: Effect | None = await self._transaction.get("effects", effect_id)
+        read = self._transaction.get_for_update if for_update else self._transaction.get
+        found: Effect | None = await read("effects", effect_id)
         return found
 
     async def reserve(self, effect: Effect) -> bool:
         check_tenant(self._transaction, effect.tenant_id)
-        if await self.get(effect.id, for_update=True) is not None:
+        await self._transaction.lock("effects", effect.id)
+        if await self.get(effect.id) is not None:
             return False
         await self._transaction.put("effects", effect.id, effect)
         return True

@@ -64,11 +64,7 @@ def configure_logs(*, level: str, log_format: LogFormat, service: str, stream: T
 
 def _renderers(log_format: LogFormat, service: str, *, colors: bool) -> list[Processor]:
     if log_format == "console":
-        return [
-            structlog.dev.ConsoleRenderer(
-                colors=colors, repr_native_str=True, exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
 
     def add_service(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["service"] = service

@@ -24,6 +24,7 @@ def create_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.command(rich_help_panel=_LOCAL)(commands.up)
+    app.command(rich_help_panel=_LOCAL)(commands.demo)
     app.command(rich_help_panel=_LOCAL)(commands.down)
     app.command(rich_help_panel=_LOCAL)(commands.status)
     app.command(rich_help_panel=_LOCAL)(commands.token)

@@ -69,6 +69,23 @@ def token(
     typer.echo(issue_token(request, data_dir))
 
 
+def demo(
+    data_dir: DataDirOption = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Approve as the second person without asking, for scripts.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running that the demo started.")] = False,
+) -> None:
+    """Show the main job on real input: a multi-agent workflow in which one risky step waits for your approval.
+
+    Starts the stack if it is not up, runs the workflow with live progress, and stops what it started. Exit code 0
+    only on success.
+    """
+    from aumos_agent_framework.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(data_dir, yes=yes, keep=keep))
+
+
 def migrate() -> None:
     """Create or change roles and tables in the configured database; repeating it does nothing.
 

@@ -106,15 +106,19 @@ class ApiClient:
 
     def _all(self, path: str, **query: str) -> Iterator[JsonObject]:
         for page in range(1, MAX_PAGES + 1):
-            answer = self._call("GET", path, page=page, page_size=PAGE_SIZE, **query)
+            answer = self._call("GET", path, query={"page": page, "page_size": PAGE_SIZE, **query})
             yield from answer["items"]
             if page * PAGE_SIZE >= answer["total"]:
                 return
 
-    def _call(self, method: str, path: str, body: JsonObject | None = None, **query: str | int) -> JsonObject:
-        return _answer(self._send(method, path, body, **query))
+    def _call(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, str | int] | None = None
+    ) -> JsonObject:
+        return _answer(self._send(method, path, body, query))
 
-    def _send(self, method: str, path: str, body: JsonObject | None = None, **query: str | int) -> httpx2.Response:
+    def _send(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, str | int] | None = None
+    ) -> httpx2.Response:
         try:
             return self._http.request(method, f"{API}{path}", json=body, params=query)
         except httpx2.TransportError as error:

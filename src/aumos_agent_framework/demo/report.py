@@ -15,6 +15,7 @@ from aumos_agent_framework.demo.records import (
     MetadataReview,
     Publication,
     Report,
+    Severity,
 )
 from aumos_agent_framework.tools import ToolError
 
@@ -114,10 +115,17 @@ def _cell(text: str) -> str:
 
 
 def _licence_counts(licences: LicenceReview) -> str:
-    counts = ", ".join(f"{count} {category}" for category, count in licences.counts.items())
+    """Count from mild to strict: JSON objects have lost their order by the time they come here."""
+    known = licences.counts
+    counts = ", ".join(f"{known[category]} {category}" for category in LicenceCategory if category in known)
     return f"{len(licences.verdicts)} packages: {counts or 'nothing installed'}"
 
 
 def _finding_counts(metadata: MetadataReview) -> str:
-    counts = (f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in metadata.counts.items())
+    known = metadata.counts
+    counts = (f"{known[severity]} {_plural(severity, known[severity])}" for severity in Severity if severity in known)
     return ", ".join(counts) or "no findings"
+
+
+def _plural(severity: Severity, count: int) -> str:
+    return severity if count == 1 else f"{severity}s"

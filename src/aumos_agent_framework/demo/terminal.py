@@ -2,10 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
 
 import orjson
+from rich.box import ASCII, ROUNDED, Box
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.rule import Rule
@@ -16,7 +18,8 @@ from aumos_agent_framework.core.types import JsonObject, JsonValue
 SHOWN_LINES = 24
 SHOWN_CHARACTERS = 2_000
 _NODE_WIDTH = 9
-_WHAT_WIDTH = 46
+_LATEST = datetime.max.replace(tzinfo=UTC)
+_KINDS = {"think": "model turn"}
 # Control characters move the cursor or rewrite what was shown; direction marks show text in another order.
 _DECEPTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _MARKS = {"running": "▶", "waiting": "?", "completed": "✓", "failed": "✗", "cancelled": "-"}
@@ -34,7 +37,7 @@ class Terminal:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._seen: dict[int, str] = {}
+        self._shown: dict[int, str] = {}
 
     def say(self, text: str, style: str = "") -> None:
         """Print one paragraph."""
@@ -46,26 +49,32 @@ class Terminal:
         self._console.print(Rule(Text(visible(text), style="bold"), align="left", characters=self._line))
 
     def steps(self, steps: Sequence[JsonObject]) -> None:
-        """Print every step that has begun, begun to wait, or ended since the last call."""
-        nodes = {step["seq"]: step for step in steps}
-        for step in sorted(steps, key=_when):
-            before = self._seen.get(step["seq"])
-            if before is None and step["status"] not in {"running", "waiting"} and step["kind"] != "think":
-                self._step(step, "running", nodes)
-            if before != step["status"] and not (step["kind"] == "think" and step["status"] == "running"):
-                self._step(step, step["status"], nodes)
-            self._seen[step["seq"]] = step["status"]
+        """Print what has begun, begun to wait, or ended since the last call, in the order in which it happened."""
+        for step, status in self._changes(steps):
+            self._step(step, status)
+
+    def _changes(self, steps: Sequence[JsonObject]) -> list[tuple[JsonObject, str]]:
+        changes: list[tuple[_Moment, JsonObject, str]] = []
+        for step in steps:
+            before, status = self._shown.get(step["seq"]), step["status"]
+            self._shown[step["seq"]] = status
+            if before is None and step["kind"] != "think":
+                changes.append((_start(step), step, "running"))
+            if status not in {before, "running"}:
+                changes.append((_end(step), step, status))
+        return [(step, status) for _, step, status in sorted(changes, key=itemgetter(0))]
 
     def approval(self, request: JsonObject) -> None:
         """Show what an agent asks for: the arguments as they are, long texts by their beginning and their digest."""
         head = Text.assemble(
+            f"{visible(request['action_description'])}\n\n",
             *_labelled("tool", f"{request['tool']}, needs level {request['required_level']}"),
             *_labelled("asked by", f"node {request['node']}, run of {request['initiated_by']}"),
             *_labelled("open until", str(request["expires_at"])),
             *_labelled("digest", str(request["digest"])),
         )
         arguments = [_argument(name, value) for name, value in (request["arguments"] or {}).items()]
-        title = Text(visible(f"Approval needed: {request['action_description']}"), style="bold")
+        title = Text("Approval needed", style="bold")
         self._console.print()
         self._console.print(
             Panel(Group(head, *arguments), title=title, title_align="left", border_style="yellow", box=self._box)
@@ -96,56 +105,64 @@ class Terminal:
     def _box(self) -> Box:
         return ASCII if self._console.options.ascii_only else ROUNDED
 
-    def _step(self, step: JsonObject, status: str, steps: Mapping[int, JsonObject]) -> None:
+    def _step(self, step: JsonObject, status: str) -> None:
         marks = _ASCII_MARKS if self._console.options.ascii_only else _MARKS
-        what = visible(_what(step, status))
-        seconds = _seconds(step) if status != "running" else ""
         line = Text.assemble(
             (f"{visible(step['node']):<{_NODE_WIDTH}} ", "bold"),
-            (f"{marks.get(status, ' ')} ", _STYLES.get(status, "")),
-            (f"{what:<{_WHAT_WIDTH}}", "dim" if step.get("parent_seq") in steps else ""),
-            (seconds, "dim"),
+            (f"{marks.get(status, '-')} ", _STYLES.get(status, "")),
+            ("  " if step["parent_seq"] else "", ""),
+            f"{visible(_what(step, status))}  ",
+            (_seconds(step) if status != "running" else "", "dim"),
         )
         line.rstrip()
         self._console.print(line, soft_wrap=True)
 
 
 def _what(step: JsonObject, status: str) -> str:
-    """Say what a step is in a few words."""
-    if status in {"failed", "cancelled"}:
-        error = step.get("error") or {}
-        return f"{_name(step)} {status}: {error.get('message') or error.get('code') or ''}".rstrip(": ")
+    """Say what a step is, and what became of it if that is not what was hoped for."""
+    name = _tool_of(step["input"]) if step["kind"] == "act" else _KINDS.get(step["kind"], step["kind"])
     if status == "waiting":
-        return f"{_name(step)} waits for a person"
-    return _name(step)
+        return f"{name} waits for a person"
+    if status in {"failed", "cancelled"}:
+        return f"{name} {status}: {(step['error'] or {}).get('message', 'no reason given')}"
+    return str(name)
 
 
-def _name(step: JsonObject) -> str:
-    if step["kind"] == "act":
-        asked = step.get("input")
-        return str(asked.get("tool") or "tool") if isinstance(asked, dict) else "tool"
-    if step["kind"] == "think":
-        return f"model: {_decided(step.get('output'))}"
-    return str(step["kind"])
-
-
-def _decided(message: JsonValue) -> str:
-    calls = message.get("tool_calls") if isinstance(message, dict) else None
-    if calls:
-        return "calls " + ", ".join(call["function"]["name"] for call in calls)
-    return "answers"
+def _tool_of(asked: JsonValue) -> str:
+    """Return the tool of a call; the history keeps only the beginning of a call with large arguments."""
+    if not isinstance(asked, dict):
+        return "tool call"
+    if "tool" in asked:
+        return str(asked["tool"])
+    found = re.match(r'\{"tool":"([A-Za-z0-9_-]+)"', str(asked.get("head", "")))
+    return found[1] if found else "tool call"
 
 
 def _seconds(step: JsonObject) -> str:
-    if not step.get("ended_at"):
+    if not step["ended_at"]:
         return ""
-    took = datetime.fromisoformat(step["ended_at"]) - datetime.fromisoformat(step["started_at"])
-    return f"{took.total_seconds():6.2f} s"
+    took = _time(step["ended_at"]) - _time(step["started_at"])
+    return f"{took.total_seconds():.2f} s"
 
 
-def _when(step: JsonObject) -> tuple[bool, str, int]:
-    """Order what happened between two looks: starts and ends by their time."""
-    return (not step.get("ended_at"), step.get("ended_at") or step["started_at"], step["seq"])
+_Moment = tuple[datetime, int, int, int]
+
+
+def _start(step: JsonObject) -> _Moment:
+    return _time(step["started_at"]), 1, step["seq"], 0
+
+
+def _end(step: JsonObject) -> _Moment:
+    """Order ends: of what happened at the same time, ends come before starts, and inner steps end before outer ones."""
+    ended = _time(step["ended_at"])
+    if ended > _time(step["started_at"]):
+        return ended, 0, -step["seq"], 0
+    return ended, 1, step["seq"], 1
+
+
+def _time(text: str | None) -> datetime:
+    """Read a time; what has not come yet is later than everything."""
+    return _LATEST if text is None else datetime.fromisoformat(text)
 
 
 def _labelled(label: str, value: str) -> list[tuple[str, str] | str]:

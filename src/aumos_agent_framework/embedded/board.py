@@ -1,5 +1,6 @@
 """What is known of every component now: kept in the state file, told to whoever listens."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -73,4 +74,6 @@ class Board:
             self._listener.changed(status)
 
     def _write(self) -> None:
-        write_state(self._path, self._state)
+        # The file informs others. A full disk or a removed directory must not keep servers from being stopped.
+        with contextlib.suppress(OSError):
+            write_state(self._path, self._state)

@@ -1,7 +1,6 @@
 """Ways to see whether a server answers, without its client library."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 _PROBE_SECONDS = 2.0
 
@@ -48,14 +47,3 @@ async def output(*argv: str, env: dict[str, str]) -> bytes | None:
             process.kill()
             await process.wait()
     return printed if process.returncode == 0 else None
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, every_seconds: float, within_seconds: float) -> bool:
-    """Wait until ``condition`` holds, asking again and again; ``False`` when the time is over."""
-    try:
-        async with asyncio.timeout(within_seconds):
-            while not await condition():  # noqa: ASYNC110 - what is waited for is outside this process
-                await asyncio.sleep(every_seconds)
-    except TimeoutError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from aumos_agent_framework.embedded import binaries, probes
 from aumos_agent_framework.embedded.components import API, LLM_STUB, WORKER, Command, Component
 from aumos_agent_framework.embedded.ports import LOOPBACK
 
+_API_ASKED_EVERY_SECONDS = 0.1
 _WORKER_ASKED_EVERY_SECONDS = 0.3  # asking costs a tenth of a second of a core, which the worker needs to start
 _CLI = (sys.executable, "-m", "aumos_agent_framework.cli")
 
@@ -30,7 +31,13 @@ def api(host: str, port: int, environment: Mapping[str, str]) -> Component:
         request = f"GET /ready HTTP/1.1\r\nHost: {reachable}:{port}\r\nConnection: close\r\n\r\n"
         return await probes.answers(port, request.encode(), b"HTTP/1.1 200", host=reachable)
 
-    return Component(name=API, url=f"http://localhost:{port}", command=_command(environment, "api"), ready=ready)
+    return Component(
+        name=API,
+        url=f"http://localhost:{port}",
+        command=_command(environment, "api"),
+        ready=ready,
+        asked_every_seconds=_API_ASKED_EVERY_SECONDS,
+    )
 
 
 def worker(environment: Mapping[str, str]) -> Component:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aumos_agent_framework.embedded import probes
 from aumos_agent_framework.embedded.components import Command, Component, ComponentState
 from aumos_agent_framework.embedded.errors import StackError, log_tail
 from aumos_agent_framework.embedded.processes import spawn
@@ -20,7 +19,10 @@ Report = Callable[[ComponentState, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How often a component may end by itself within a time before the stack gives up. Waits double in between."""
+    """How often a component may end by itself within a time before the stack gives up. Waits double in between.
+
+    ``ready_within_seconds`` limits the first start; a component that is not ready by then is given up at once.
+    """
 
     restarts: int = 5
     within_seconds: float = 60.0
@@ -75,6 +77,9 @@ class Supervised:
                 how = await self._run(state)
                 await self._wait_before_restart(how)
                 state = ComponentState.RESTARTING
+        except OSError as error:
+            self._report(ComponentState.FAILED, None)
+            raise StackError(f"{self._component.name} cannot be started: {error}.") from error
         except StackError:
             self._report(ComponentState.FAILED, None)
             raise
@@ -84,12 +89,11 @@ class Supervised:
         await self._component.prepare()
         async with self._process() as process:
             self._report(state, process.pid)
-            if not await self._becomes_ready(process):
-                return _how_it_ended(process, self._policy.ready_within_seconds)
-            self._report(ComponentState.RUNNING, process.pid)
-            self._was_ready.set()
-            await process.wait()
-            return _how_it_ended(process, self._policy.ready_within_seconds)
+            if await self._becomes_ready(process):
+                self._report(ComponentState.RUNNING, process.pid)
+                self._was_ready.set()
+                await process.wait()
+        return _how_it_ended(process)
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[Process]:
@@ -100,20 +104,28 @@ class Supervised:
             await _end(process, self._component.command, self._grace_seconds)
 
     async def _becomes_ready(self, process: Process) -> bool:
-        """Wait until the process is ready (``True``), has ended, or has taken too long."""
-        until = probes.until(
-            lambda: self._component.ready(process.pid),
-            every_seconds=self._component.asked_every_seconds,
-            within_seconds=self._policy.ready_within_seconds,
-        )
-        ready = asyncio.create_task(until)
+        """Wait until the process is ready (``True``) or has ended.
+
+        The time for it is limited at the first start only. Later a person may need longer to bring back what the
+        component depends on, and restarting it would not help.
+        """
+        limit = None if self._was_ready.is_set() else self._policy.ready_within_seconds
+        ready = asyncio.create_task(self._asking(process.pid))
         ended = asyncio.create_task(process.wait())
         try:
-            await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
-            return ready.done() and ready.result()
+            done, _ = await asyncio.wait({ready, ended}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                raise StackError(f"{self._component.name} is not ready after {limit:g} s. {log_tail(self._log)}")
+            if ready.done():
+                ready.result()
+            return not ended.done()
         finally:
             ready.cancel()
             ended.cancel()
+
+    async def _asking(self, pid: int) -> None:
+        while not await self._component.ready(pid):  # noqa: ASYNC110 - what is waited for is another process
+            await asyncio.sleep(self._component.asked_every_seconds)
 
     async def _wait_before_restart(self, how: str) -> None:
         now = asyncio.get_running_loop().time()
@@ -138,8 +150,6 @@ async def _end(process: Process, command: Command, grace_seconds: float) -> None
         await process.wait()
 
 
-def _how_it_ended(process: Process, ready_within_seconds: float) -> str:
-    code = process.returncode
-    if code is None:
-        return f"was not ready within {ready_within_seconds:g} s"
+def _how_it_ended(process: Process) -> str:
+    code = process.returncode or 0
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

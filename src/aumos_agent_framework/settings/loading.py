@@ -97,13 +97,10 @@ def all_variables() -> tuple[Variable, ...]:
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[UnknownVariable, ...]:
     """Return the ``AUMOS_*`` variables that no setting has, each with the closest name that one has."""
-    known = [name for variable in all_variables() for name in variable.names]
-    suspects = sorted(name for name in environ if name.startswith(FAMILY_PREFIX) and name not in known)
-    return tuple(UnknownVariable(name, _closest(name, known)) for name in suspects)
-
-
-def _closest(name: str, known: list[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    canonical = {name: variable.name for variable in all_variables() for name in variable.names}
+    suspects = sorted(name for name in environ if name.startswith(FAMILY_PREFIX) and name not in canonical)
+    closest = {name: difflib.get_close_matches(name, canonical, n=1) for name in suspects}
+    return tuple(UnknownVariable(name, canonical[found[0]] if found else None) for name, found in closest.items())
 
 
 def startup_warnings(environ: Mapping[str, str] | None = None, *, env_file: Path | None = ENV_FILE) -> tuple[str, ...]:
@@ -149,4 +146,4 @@ def _value_at(settings: BaseModel, path: tuple[str, ...]) -> object:
 def _written(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else str(value)

@@ -41,21 +41,29 @@ class DatabaseSettings(_Group):
     """PostgreSQL, as the service uses it."""
 
     # Addresses may carry passwords: keep them out of every repr.
-    url: str | None = Field(None, repr=False, description="PostgreSQL, as the app role. Empty: `agf up` starts one.")
+    url: str | None = Field(
+        None,
+        repr=False,
+        description="postgresql://agf_app:password@host:5432/agf: the service's login. Empty: `agf up` starts one.",
+    )
     pool_size: int = Field(10, ge=1, description="Database connections that one process may hold.")
 
 
 class RedisSettings(_Group):
     """Redis or Valkey."""
 
-    url: str | None = Field(None, repr=False, description="Redis or Valkey. Empty: `agf up` starts one.")
+    url: str | None = Field(
+        None, repr=False, description="redis://:password@host:6379/0, Redis or Valkey. Empty: `agf up` starts one."
+    )
 
 
 class KafkaSettings(_Group):
     """Kafka."""
 
     brokers: str | None = Field(None, description="host:port of Kafka, with commas. Empty: `agf up` starts a broker.")
-    schema_registry_url: Annotated[str | None, NOT_USED_YET] = Field(None, description="Schema registry.")
+    schema_registry_url: Annotated[str | None, NOT_USED_YET] = Field(
+        None, description="Address of the schema registry; not used yet."
+    )
 
 
 class KeycloakSettings(_Group):
@@ -94,7 +102,9 @@ class TemporalSettings(_Group):
 class LlmSettings(_Group):
     """The model server, in OpenAI's wire format."""
 
-    url: str | None = Field(None, description="Model server, with its base path. Empty: `agf up` starts the stub.")
+    url: str | None = Field(
+        None, description="Model server in OpenAI's format, such as https://host/v1. Empty: `agf up` starts the stub."
+    )
     token: str | None = Field(None, repr=False, description="Service token for the model server.")
 
 
@@ -102,9 +112,9 @@ class MigrationSettings(_Group):
     """Database logins other than the app's."""
 
     migration_url: str | None = Field(
-        None, repr=False, description="PostgreSQL, as a role that may create roles and tables (`agf migrate`)."
+        None, repr=False, description="The database, with a login that may create roles (`agf migrate`)."
     )
-    relay_url: str | None = Field(None, repr=False, description="PostgreSQL, as the relay role (worker).")
+    relay_url: str | None = Field(None, repr=False, description="The database, as agf_relay (worker).")
 
 
 class HttpToolSettings(_Group):
@@ -155,7 +165,9 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     keycloak: KeycloakSettings = KeycloakSettings()
     auth: AuthSettings = AuthSettings()
-    otel_endpoint: Annotated[str | None, NOT_USED_YET] = Field(None, description="OpenTelemetry collector.")
+    otel_endpoint: Annotated[str | None, NOT_USED_YET] = Field(
+        None, description="Address of the OpenTelemetry collector; not used yet."
+    )
     temporal: TemporalSettings = TemporalSettings()
     llm: LlmSettings = LlmSettings()
     agf: AgfSettings = AgfSettings()

@@ -84,11 +84,16 @@ class TestAccessLog:
 
 class TestBodyLimit:
     async def test_a_declared_length_is_enough_to_refuse(self, dana: httpx2.AsyncClient) -> None:
-        answer = await dana.post(
-            "/api/v1/tools", content=b" " * (MAX_BODY_BYTES + 1), headers={"Content-Type": "application/json"}
-        )
+        reads: list[bytes] = []
 
-        assert (answer.status_code, answer.json()["code"]) == (413, "input_too_large")
+        async def body() -> AsyncIterator[bytes]:
+            reads.append(b"{")
+            yield b"{"
+
+        headers = {"Content-Type": "application/json", "Content-Length": str(MAX_BODY_BYTES + 1)}
+        answer = await dana.post("/api/v1/tools", content=body(), headers=headers)
+
+        assert (answer.status_code, answer.json()["code"], reads) == (413, "input_too_large", [])
 
     async def test_a_body_in_chunks_is_counted(self, dana: httpx2.AsyncClient) -> None:
         sent = 0

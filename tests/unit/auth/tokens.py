@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +22,15 @@ SECOND = int(START.timestamp())
 ROLE_LEVELS = {"viewer": 1, "auditor": 1, "developer": 2, "approver": 3, "admin": 4, "platform_admin": 5}
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+class _Absent(Enum):
+    """Its name, unlike an object's address, is the same in every test process."""
+
+    ABSENT = "absent"
+
+
+ABSENT = _Absent.ABSENT
 Signer = Callable[[bytes], bytes]
 
 
@@ -96,9 +106,6 @@ def claims(**changes: Any) -> dict[str, Any]:
         "exp": SECOND + 600,
     }
     return {name: value for name, value in (good | changes).items() if value is not ABSENT}
-
-
-ABSENT = object()
 
 
 @dataclass

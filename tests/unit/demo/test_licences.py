@@ -88,9 +88,7 @@ class TestJudge:
         assert (verdict.licence, verdict.category) == (licence, category)
 
     def test_of_several_classifiers_the_strictest_counts(self) -> None:
-        verdict = judge(
-            a_package(licence_classifiers=("MIT License", "GNU General Public License v3 (GPLv3)"))
-        )
+        verdict = judge(a_package(licence_classifiers=("MIT License", "GNU General Public License v3 (GPLv3)")))
         assert verdict.category is STRONG
         assert "several classifiers" in verdict.reason
 

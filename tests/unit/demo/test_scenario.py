@@ -1,4 +1,4 @@
-"""The demo's definition, agents and tools together: a whole run in this process, with the scripts and the real tools."""
+"""Definition, agents, scripts and tools of the demo together: whole runs in this process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,5 +1,6 @@
 """The door, where no approval is needed: refusals, arguments, results, the ledger, rate limits."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from aumos_agent_framework.core.domain.agents import AgentStatus, ResourceLimits
 from aumos_agent_framework.core.domain.effects import ActStatus, EffectStatus
 from aumos_agent_framework.core.domain.executions import ExecutionStatus
 from aumos_agent_framework.core.domain.identity import Tenant
-from aumos_agent_framework.core.domain.tools import ToolOutcome, ToolOutcomeKind, ToolStatus
+from aumos_agent_framework.core.domain.tools import ToolIdempotency, ToolOutcome, ToolOutcomeKind, ToolStatus
 from aumos_agent_framework.core.domain.workflows import RunAs
 from aumos_agent_framework.core.services import ledger
 from aumos_agent_framework.core.services.effects import ToolUnavailable
@@ -130,6 +131,19 @@ class TestSafeCall:
         assert await safe_door.act() == first
         assert len(safe_door.runner.calls) == 1
 
+    async def test_twice_at_once_is_made_once_where_it_cannot_be_repeated(self, safe_door: Door) -> None:
+        results = await asyncio.gather(safe_door.act(), safe_door.act())
+        assert {result.status for result in results} == {ActStatus.DONE, ActStatus.UNKNOWN}
+        assert len(safe_door.runner.calls) == 1
+        assert safe_door.effect().status is EffectStatus.DONE
+
+    async def test_twice_at_once_is_one_effect_where_it_can_be_repeated(self) -> None:
+        door = await Door().set_up(min_privilege_level=SAFE, idempotency=ToolIdempotency.KEY)
+        results = await asyncio.gather(door.act(), door.act())
+        assert [result.status for result in results] == [ActStatus.DONE, ActStatus.DONE]
+        assert len({call.context.effect_id for call in door.runner.calls}) == 1
+        assert door.effect().status is EffectStatus.DONE
+
     async def test_another_call_id_is_another_call(self, safe_door: Door) -> None:
         await safe_door.act()
         await safe_door.act(call_id="write:1:call-2")
@@ -212,6 +226,10 @@ class TestOutcome:
         assert first == second
         assert (first.status, first.code) == (ActStatus.ERROR, "result_unusable")
         assert (door.effect().status, door.effect().result) == (EffectStatus.DONE, {"ok": True})
+
+    async def test_a_result_that_fits_the_schema_is_done(self) -> None:
+        door = await Door().set_up(min_privilege_level=SAFE, output_schema={"type": "object", "required": ["ok"]})
+        assert (await door.act()).status is ActStatus.DONE
 
     async def test_what_the_run_gets_is_what_the_ledger_gives_back(self, safe_door: Door) -> None:
         safe_door.runner.script.append(ToolOutcome(ToolOutcomeKind.DONE, result={1: (2, 3)}))

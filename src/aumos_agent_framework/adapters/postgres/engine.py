@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -51,8 +51,8 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg shi
 
     _next_tenant: UUID | None = None
 
-    def begin_as(self, tenant_id: UUID) -> None:
-        """Make the next transaction, and no other, one of this tenant."""
+    def begin_as(self, tenant_id: UUID | None) -> None:
+        """Make the next transaction, and no other, one of this tenant (or of none)."""
         self._next_tenant = tenant_id
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109 - as asyncpg
@@ -85,7 +85,7 @@ def create_engine(url: str, pool_size: int) -> AsyncEngine:
         json_deserializer=from_json,
         hide_parameters=True,  # tenants' data does not belong into tracebacks
     )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "checkout", _on_checkout)
     return engine
 
 
@@ -123,11 +123,8 @@ async def connected(engine: AsyncEngine, tenant_id: UUID | None = None) -> Async
 
 
 async def _give_back(connection: AsyncConnection) -> None:
-    """Roll back what was not committed. A connection that cannot is dropped: then the server rolls back."""
-    try:
-        await connection.close()
-    except (SQLAlchemyError, OSError):
-        await connection.invalidate()
+    """Roll back what was not committed. The pool drops a connection that cannot; then the server rolls back."""
+    with suppress(SQLAlchemyError, OSError):
         await connection.close()
 
 
@@ -181,6 +178,8 @@ def _uuid_from_bytes(value: bytes) -> UUID:
     return UUID(bytes=value)
 
 
-def _refuse_closed(dbapi_connection: Any, _record: object, _proxy: object) -> None:
-    if dbapi_connection.driver_connection.is_closed():
+def _on_checkout(dbapi_connection: Any, _record: object, _proxy: object) -> None:
+    connection: TenantConnection = dbapi_connection.driver_connection
+    if connection.is_closed():
         raise DisconnectionError("The server has closed this connection.")
+    connection.begin_as(None)  # the one before may have named a tenant and begun nothing

@@ -1,6 +1,7 @@
 """Bringing the database to the present schema, and back."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,8 +30,9 @@ from aumos_agent_framework.adapters.postgres.roles import (
 from aumos_agent_framework.core.errors import UnavailableError
 
 WAIT_SECONDS = 60.0
-_RETRY_SECONDS = 0.25
+_RETRY_SECONDS = 0.1
 _MINIMUM_SERVER = (15, "security_invoker")
+_ALEMBIC = threading.Lock()
 _LOCK = 0x6167665F6D696772  # "agf_migr"
 
 # What a server says, or does not say, while it starts; anything else (a wrong password, say) waits for a person.
@@ -55,7 +57,7 @@ async def migrate(migration_url: str, *, app_url: str, relay_url: str, wait_seco
         UnavailableError: ``database_unavailable``: the server did not answer in time.
     """
     logins = (login_of(app_url, APP), login_of(relay_url, RELAY))
-    async with _locked(migration_url, wait_seconds) as admin:
+    async with _alone(wait_seconds), _locked(migration_url, wait_seconds) as admin:
         await provision(admin, logins)
         await _as_owner(migration_url, lambda config: command.upgrade(config, "head"))
         faults = await find_faults(admin)
@@ -69,7 +71,7 @@ async def downgrade(migration_url: str, revision: str, *, wait_seconds: float = 
     Raises:
         UnavailableError: ``database_unavailable``: the server did not answer in time.
     """
-    async with _locked(migration_url, wait_seconds):
+    async with _alone(wait_seconds), _locked(migration_url, wait_seconds):
         await _as_owner(migration_url, lambda config: command.downgrade(config, revision))
 
 
@@ -78,6 +80,20 @@ def script_location() -> Path:
     package = Path(aumos_agent_framework.__file__).parent
     packaged = package / "migrations"
     return packaged if packaged.is_dir() else package.parents[1] / "migrations"
+
+
+@asynccontextmanager
+async def _alone(wait_seconds: float) -> AsyncIterator[None]:
+    """Let one migration at a time run in this process: Alembic keeps the one it is at in module globals."""
+    deadline = time.monotonic() + wait_seconds
+    while not _ALEMBIC.acquire(blocking=False):
+        if time.monotonic() >= deadline:
+            raise UnavailableError("database_unavailable", "Another migration of this process does not end.")
+        await asyncio.sleep(_RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        _ALEMBIC.release()
 
 
 @asynccontextmanager

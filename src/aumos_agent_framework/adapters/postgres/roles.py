@@ -19,6 +19,7 @@ RELAY = "agf_relay"
 
 _SCRAM_ITERATIONS = 4096  # PostgreSQL's own default
 _PROVISION_ATTEMPTS = 5
+_SET_IS_A_RIGHT = 16
 
 
 class MigrationError(AgfError):
@@ -81,7 +82,9 @@ async def _provision(connection: Any, logins: tuple[Login, ...]) -> None:
             await _run(connection, "CREATE ROLE %I LOGIN NOINHERIT", login.role)
         if login.password is not None:
             await _run(connection, "ALTER ROLE %I LOGIN PASSWORD %L", login.role, scram_verifier(login.password))
-    if not await connection.fetchval("SELECT pg_catalog.pg_has_role($1, 'MEMBER')", OWNER):
+    # Since 16, who creates a role is its member, but may not yet become it.
+    becoming = "SET" if connection.get_server_version().major >= _SET_IS_A_RIGHT else "MEMBER"
+    if not await connection.fetchval("SELECT pg_catalog.pg_has_role($1, $2)", OWNER, becoming):
         await _run(connection, "GRANT %I TO %I", OWNER, await connection.fetchval("SELECT current_user"))
     await _open_schema(connection, logins)
 

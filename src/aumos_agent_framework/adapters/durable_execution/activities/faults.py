@@ -27,6 +27,16 @@ async def step(work: Awaitable[T]) -> T:
             raise _application_error(error) from error
 
 
+async def bookkeeping(work: Awaitable[T]) -> T:
+    """Await bookkeeping, which is repeated without end while something is away; what is refused stays refused."""
+    try:
+        return await work
+    except UnavailableError:
+        raise
+    except AgfError as error:
+        raise ApplicationError(error.message, type=error.code, non_retryable=True) from error
+
+
 def _application_error(error: AgfError) -> ApplicationError:
     wait = error.retry_after_seconds if isinstance(error, ModelError) else None
     return ApplicationError(

@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import activity
 
 from aumos_agent_framework.adapters.durable_execution import names
-from aumos_agent_framework.adapters.durable_execution.activities.faults import step
+from aumos_agent_framework.adapters.durable_execution.activities.faults import bookkeeping, step
 from aumos_agent_framework.adapters.durable_execution.workflows.messages import (
     FinishRun,
     RequestRef,
@@ -56,24 +56,26 @@ class RunActivities:
     @activity.defn(name=names.OPEN_GATE)
     async def open_gate(self, command: OpenGateCommand) -> OpenedRequest:
         """Open a gate's request."""
-        return await self._hitl.open_gate(command)
+        return await bookkeeping(self._hitl.open_gate(command))
 
     @activity.defn(name=names.EXPIRE_REQUEST)
     async def expire_request(self, ref: RequestRef) -> Settlement:
         """Expire a request whose deadline has passed, and say how it stands."""
-        return await self._hitl.expire(ref.tenant_id, ref.request_id)
+        return await bookkeeping(self._hitl.expire(ref.tenant_id, ref.request_id))
 
     @activity.defn(name=names.BEGIN_RUN)
     async def begin_run(self, run: RunRef) -> None:
         """Mark the run as begun."""
-        await self._runs.begin(run.tenant_id, run.execution_id)
+        await bookkeeping(self._runs.begin(run.tenant_id, run.execution_id))
 
     @activity.defn(name=names.SAVE_STEPS)
     async def save_steps(self, command: SaveSteps) -> None:
         """Store steps."""
-        await self._runs.record_pause(command.run.tenant_id, command.run.execution_id, command.steps)
+        await bookkeeping(self._runs.record_pause(command.run.tenant_id, command.run.execution_id, command.steps))
 
     @activity.defn(name=names.FINISH_RUN)
     async def finish_run(self, command: FinishRun) -> None:
         """Write the run's end."""
-        await self._runs.finish(command.run.tenant_id, command.run.execution_id, command.end, command.steps)
+        await bookkeeping(
+            self._runs.finish(command.run.tenant_id, command.run.execution_id, command.end, command.steps)
+        )

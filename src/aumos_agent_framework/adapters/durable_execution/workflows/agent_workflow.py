@@ -18,6 +18,7 @@ from aumos_agent_framework.core.domain.executions import (
     Usage,
 )
 from aumos_agent_framework.core.domain.hitl import Settlement
+from aumos_agent_framework.core.errors import AgfError
 from aumos_agent_framework.core.graph.runtime.context import RunContext
 from aumos_agent_framework.core.graph.runtime.visit import RunFailedError
 from aumos_agent_framework.core.types import HitlRequestId, JsonObject
@@ -25,7 +26,7 @@ from aumos_agent_framework.core.types import HitlRequestId, JsonObject
 _MAX_OUTPUT_BYTES = 1_000_000
 
 
-@workflow.defn(name=names.WORKFLOW)
+@workflow.defn(name=names.WORKFLOW, failure_exception_types=[AgfError])
 class AgentWorkflow:
     """One execution. Its input pins everything; its history is the checkpoint."""
 

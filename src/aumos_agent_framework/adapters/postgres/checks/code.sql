@@ -33,8 +33,4 @@ WHERE f.prosecdef
 UNION ALL
 SELECT format('table %s: rewrite rule %s', t.relname, r.rulename)
 FROM tables t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
-UNION ALL
-SELECT format('table %s: trigger %s', t.relname, g.tgname)
-FROM tables t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
-WHERE NOT g.tgisinternal
 ORDER BY 1

@@ -42,10 +42,10 @@ WHERE u.rolname = 'agf_relay' AND (t.relname <> 'agf_outbox' OR p = 'INSERT')
   AND has_any_column_privilege(u.oid, t.oid, p)
 UNION ALL
 SELECT format('table %s: agf_app may change the tenant of a row', t.relname)
-FROM tables t CROSS JOIN users u
-WHERE u.rolname = 'agf_app' AND t.relname LIKE 'agf\_%'
-  AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.oid AND a.attname = t.tenant_column)
-  AND has_column_privilege(u.oid, t.oid, t.tenant_column, 'UPDATE')
+FROM tables t
+JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = t.tenant_column
+CROSS JOIN users u
+WHERE u.rolname = 'agf_app' AND has_column_privilege(u.oid, t.oid, a.attnum, 'UPDATE')
 UNION ALL
 SELECT format(
     'default privileges of %s: %s on new %s is granted to %s', pg_get_userbyid(d.defaclrole), g.privilege_type,

@@ -1,0 +1,19 @@
+"""``agf up`` with a few servers only: ``python -m tests.integration.embedded.up_servers DIRECTORY NAME...``."""
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from aumos_agent_framework.cli.up import run_until_stopped
+from aumos_agent_framework.core.errors import AgfError
+from tests.servers import config
+
+if __name__ == "__main__":
+    parent = os.getppid()
+    wanted = replace(config(Path(sys.argv[1]), *sys.argv[2:]), variables={"AUMOS_AGF_PORT": "0"})
+    try:
+        asyncio.run(run_until_stopped(wanted, parent))
+    except AgfError as error:
+        sys.exit(error.message)
