@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aumos_agent_framework.embedded.components import ComponentState, ComponentStatus
+from aumos_agent_framework.embedded.components import API, ComponentState, ComponentStatus
 from aumos_agent_framework.embedded.layout import DataDir
 
 _NAME_WIDTH = 10
@@ -29,11 +29,13 @@ class Progress:
         self._data_dir = data_dir
         self._console = Console(soft_wrap=True, highlight=False)
         self._began = time.monotonic()
+        self._address: str | None = None
 
     def changed(self, status: ComponentStatus) -> None:
         """Print a component that is ready, external or restarting; steps in between are of no interest."""
         name = status.name.ljust(_NAME_WIDTH)
         if status.state is ComponentState.RUNNING:
+            self._address = status.url if status.name == API else self._address
             seconds = time.monotonic() - self._began
             self._print("green", f"{name} ready     {status.url or '-'}  pid {status.pid}  {seconds:.1f} s")
         elif status.state is ComponentState.EXTERNAL:
@@ -45,13 +47,12 @@ class Progress:
         """Print a message."""
         self._print("green", message)
 
-    def ready(self, port: str) -> None:
+    def ready(self) -> None:
         """Print where to go on."""
-        address = f"http://localhost:{port}"
         data_dir = self._data_dir.root
         option = "" if data_dir == Path(_DEFAULT_DATA_DIR).resolve() else f" --data-dir {data_dir}"
-        self._print("bold green", f"ready: {address}")
-        self._print("", f"API docs: {address}/docs")
+        self._print("bold green", f"ready: {self._address}")
+        self._print("", f"API docs: {self._address}/docs")
         self._print("", f"data:     {data_dir}")
         self._print("", f"a token:  {_program()} token --tenant demo --subject alice --role developer{option}")
 

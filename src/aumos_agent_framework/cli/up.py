@@ -58,7 +58,7 @@ async def run_until_stopped(config: StackConfig, parent: int | None) -> None:
 
 async def _run(config: StackConfig, progress: Progress) -> None:
     async with EmbeddedStack(config, listener=progress) as stack:
-        progress.ready(stack.environment()["AUMOS_AGF_PORT"])
+        progress.ready()
         await stack.failed()
 
 

@@ -61,6 +61,8 @@ class Board:
 
     def end(self) -> None:
         """Record that nothing runs any more; addresses stay, for the next start."""
+        if not self._state.components:
+            return  # nothing was begun: what the earlier stack has written stays
         self._state = replace(self._state, pid=None, create_time=None, ready=False)
         self._write()
 

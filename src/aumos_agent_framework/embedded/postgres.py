@@ -116,10 +116,15 @@ async def _clear_stale_pid(cluster: Path) -> None:
     backend still uses the data.
     """
     lines = _pid_file(cluster)
-    process = ProcessId.of(int(lines[0])) if lines else None
+    try:
+        process, began = ProcessId.of(int(lines[0])), int(lines[2])
+    except (IndexError, ValueError):
+        # None, or cut short by a crash of the machine, which PostgreSQL would ask a person about.
+        (cluster / "postmaster.pid").unlink(missing_ok=True)
+        return
     if process is None or not process.alive():
         return
-    if abs(process.create_time - int(lines[2])) < _STARTED_WITHIN_SECONDS:
+    if abs(process.create_time - began) < _STARTED_WITHIN_SECONDS:
         await end([(process, signal.SIGINT)], _STOP_SECONDS)
     else:
         (cluster / "postmaster.pid").unlink()

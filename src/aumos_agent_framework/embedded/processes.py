@@ -15,6 +15,7 @@ import psutil
 
 from aumos_agent_framework.embedded import launch
 from aumos_agent_framework.embedded.components import Command
+from aumos_agent_framework.embedded.errors import StackError, log_tail
 
 _SAME_PROCESS_SECONDS = 2.0  # the clock that create times are counted on may be corrected in between
 _POLL_SECONDS = 0.02
@@ -86,7 +87,7 @@ async def run(command: Command, log: Path, *, within_seconds: float, standard_in
     """Run a command to its end, giving it a few bytes (at most a pipe holds), and return its exit code.
 
     Raises:
-        TimeoutError: it took too long, and was killed.
+        StackError: it took too long, and was killed.
     """
     # A pipe of our own: asyncio's is a socket, which /dev/stdin does not open.
     reading, writing = os.pipe()
@@ -99,6 +100,8 @@ async def run(command: Command, log: Path, *, within_seconds: float, standard_in
     try:
         async with asyncio.timeout(within_seconds):
             return await process.wait()
+    except TimeoutError:
+        raise StackError(f"{command.argv[0]} has not ended after {within_seconds:g} s. {log_tail(log)}") from None
     finally:
         if process.returncode is None:
             process.kill()

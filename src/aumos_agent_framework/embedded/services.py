@@ -10,6 +10,7 @@ from aumos_agent_framework.embedded.ports import LOOPBACK
 
 _API_ASKED_EVERY_SECONDS = 0.1
 _WORKER_ASKED_EVERY_SECONDS = 0.3  # asking costs a tenth of a second of a core, which the worker needs to start
+_ALL_ADDRESSES = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - to listen on; one connects to the other
 _CLI = (sys.executable, "-m", "aumos_agent_framework.cli")
 
 
@@ -25,7 +26,8 @@ def llm_stub(port: int, environment: Mapping[str, str]) -> Component:
 
 def api(host: str, port: int, environment: Mapping[str, str]) -> Component:
     """Return the component ``api``. It is ready when it says so at ``/ready``."""
-    reachable = LOOPBACK if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104 - compared
+    reachable = _ALL_ADDRESSES.get(host, host)
+    shown = "localhost" if reachable in {LOOPBACK, "::1"} else reachable
 
     async def ready(_: int) -> bool:
         request = f"GET /ready HTTP/1.1\r\nHost: {reachable}:{port}\r\nConnection: close\r\n\r\n"
@@ -33,7 +35,7 @@ def api(host: str, port: int, environment: Mapping[str, str]) -> Component:
 
     return Component(
         name=API,
-        url=f"http://localhost:{port}",
+        url=f"http://{shown}:{port}",
         command=_command(environment, "api"),
         ready=ready,
         asked_every_seconds=_API_ASKED_EVERY_SECONDS,

@@ -45,7 +45,7 @@ class StackState:
 
 
 def _seen(status: ComponentStatus, *, up: bool) -> ComponentStatus:
-    if up or status.state is ComponentState.EXTERNAL:
+    if up or status.state in {ComponentState.EXTERNAL, ComponentState.FAILED}:
         return status
     return replace(status, state=ComponentState.STOPPED, pid=None, create_time=None)
 

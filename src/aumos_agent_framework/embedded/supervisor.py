@@ -64,6 +64,8 @@ class Supervised:
 
     async def stop(self, grace_seconds: float) -> None:
         """End the process with its own signal, kill it after the grace, and return when it is gone."""
+        if self._task.done():
+            return  # given up; its state says so
         self._grace_seconds = grace_seconds
         self._task.cancel()
         await asyncio.wait({self._task})

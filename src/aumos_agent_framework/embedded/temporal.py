@@ -31,12 +31,13 @@ def component(data_dir: DataDir, port: int, namespace: str) -> Component:
 def _arguments(port: int, namespace: str) -> tuple[str, ...]:
     # The queues poll at most 20 times a second by default, so that every step of a run waits for a grid of 50 ms.
     queues = ("transferProcessor", "timerProcessor")
-    polls = [f"history.{queue}MaxPoll{scope}RPS={_POLLS_PER_SECOND}" for queue in queues for scope in ("", "Host")]
+    settings = [f"history.{queue}MaxPoll{scope}RPS={_POLLS_PER_SECOND}" for queue in queues for scope in ("", "Host")]
+    settings.append("matching.enableFairness=true")  # tenants take turns; executions carry their tenant as the key
     return (
         "--headless",
         *("--ip", LOOPBACK, "--port", str(port), "--namespace", namespace),
         *("--db-filename", f"{TEMPORAL}/temporal.db"),
         # Survives the death of the process at any moment, though not that of the machine: right for a local stack.
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
-        *(flag for value in polls for flag in ("--dynamic-config-value", value)),
+        *(flag for value in settings for flag in ("--dynamic-config-value", value)),
     )

@@ -73,12 +73,20 @@ def _write_state_of_a_dead_supervisor(data_dir: Path, server: ProcessId) -> None
     write_state(layout.state, StackState(pid=2**22 + 1, create_time=1.0, components={"redis": status}))
 
 
-def test_pid_file_that_names_another_program_is_no_obstacle(up: Up) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        # As after a reboot: the pid belongs to another living process by now.
+        pytest.param("{pid}\n{cluster}\n1000000000\n5432\n\n127.0.0.1\n 0 0\nready\n", id="another program"),
+        pytest.param("", id="cut short"),
+        pytest.param("4194305\n{cluster}\n1000000000\n5432\n\n127.0.0.1\n 0 0\nready\n", id="dead"),
+    ],
+)
+def test_stale_pid_file_is_no_obstacle(up: Up, content: str) -> None:
     with up("postgres") as stack:
         stack.stop()
-    pid_file = stack.data_dir / "postgres" / "postmaster.pid"
-    # As after a reboot: the file is there, and its pid now belongs to another living process.
-    pid_file.write_text(f"{os.getpid()}\n{pid_file.parent}\n1000000000\n5432\n\n127.0.0.1\n 0 0\nready\n")
+    cluster = stack.data_dir / "postgres"
+    (cluster / "postmaster.pid").write_text(content.format(pid=os.getpid(), cluster=cluster))
     with up("postgres") as stack:
         assert stack.component("postgres").state is ComponentState.RUNNING
 
@@ -144,7 +152,34 @@ async def test_component_that_does_not_stay_up_stops_the_rest(tmp_path: Path) ->
     assert "worker does not stay up: it ended with exit code 1" in failure.value.message
     assert f"Its log is {layout.log('worker')}" in failure.value.message
     assert failure.value.message.endswith("the reason")
-    assert {s.state for s in read_state(layout.state).components.values()} == {ComponentState.STOPPED}
+    states = {status.name: status.state for status in read_state(layout.state).components.values()}
+    assert states == {"redis": ComponentState.STOPPED, "worker": ComponentState.FAILED}
+
+
+async def test_component_that_does_not_become_ready_is_given_up(tmp_path: Path) -> None:
+    layout = DataDir(tmp_path)
+    worker = _component(layout, "worker", "import time; time.sleep(600)", ready=False)
+    with pytest.raises(StackError, match=r"worker is not ready after 0\.2 s"):
+        async with EmbeddedStack(
+            config(tmp_path, "worker"),
+            policy=RestartPolicy(ready_within_seconds=0.2),
+            assemble=lambda *_: Parts({"worker": worker}, None),
+        ):
+            pass
+
+
+async def test_ports_are_remembered_over_a_failed_start(tmp_path: Path) -> None:
+    async with EmbeddedStack(config(tmp_path, "redis")):
+        first = read_state(DataDir(tmp_path).state).components["redis"].port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wanted = replace(config(tmp_path, "kafka"), ports={"kafka": taken.getsockname()[1]})
+        with pytest.raises(PortTakenError):
+            async with EmbeddedStack(wanted):
+                pass
+    async with EmbeddedStack(config(tmp_path, "redis")):
+        assert read_state(DataDir(tmp_path).state).components["redis"].port == first
 
 
 async def test_failed_migration_is_told_with_its_log(tmp_path: Path) -> None:
@@ -170,8 +205,8 @@ def _command(layout: DataDir, script: str) -> Command:
     return Command(argv=(sys.executable, "-c", script), cwd=layout.root, env={})
 
 
-def _component(layout: DataDir, name: str, script: str) -> Component:
-    async def ready(_: int) -> bool:
-        return True
+def _component(layout: DataDir, name: str, script: str, *, ready: bool = True) -> Component:
+    async def answer(_: int) -> bool:
+        return ready
 
-    return Component(name=name, url=None, command=_command(layout, script), ready=ready)
+    return Component(name=name, url=None, command=_command(layout, script), ready=answer)

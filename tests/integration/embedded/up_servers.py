@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from aumos_agent_framework.cli.up import run_until_stopped
@@ -12,7 +11,7 @@ from tests.servers import config
 
 if __name__ == "__main__":
     parent = os.getppid()
-    wanted = replace(config(Path(sys.argv[1]), *sys.argv[2:]), variables={"AUMOS_AGF_PORT": "0"})
+    wanted = config(Path(sys.argv[1]), *sys.argv[2:])
     try:
         asyncio.run(run_until_stopped(wanted, parent))
     except AgfError as error:

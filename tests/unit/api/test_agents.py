@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from aumos_agent_framework.adapters.llm.openai_format import MODEL_PARAMETERS
+from aumos_agent_framework.api.v1.schemas.agents import ModelBody
 from aumos_agent_framework.core.types import JsonObject
 from tests.unit.api.bodies import MISSING, agent_body, tool_body
 
@@ -53,6 +55,9 @@ class TestRegister:
         assert agent["resource_limits"] == {"max_steps": 25, "max_tokens": None, "max_calls_per_minute": None}
         assert (agent["tool_access"], agent["capabilities"], agent["instructions"]) == ({}, [], "")
 
+    def test_a_model_takes_every_parameter_that_the_gateway_passes_on(self) -> None:
+        assert set(ModelBody.model_fields) == MODEL_PARAMETERS | {"name"}
+
     async def test_a_taken_name_conflicts(self, dana: httpx2.AsyncClient) -> None:
         agent = await registered(dana)
 
@@ -91,6 +96,8 @@ class TestRegister:
             ({"resource_limits": {"max_cost": 5}}, "/resource_limits/max_cost"),
             ({"model": {}}, "/model/name"),
             ({"model": {"name": "m", "temperature": 3}}, "/model/temperature"),
+            ({"model": {"name": "m", "tempurature": 1}}, "/model/tempurature"),
+            ({"model": {"name": "m", "messages": []}}, "/model/messages"),
             ({"model": "m"}, "/model"),
             ({"instructions": "x" * 100_001}, "/instructions"),
             ({"owner": ""}, "/owner"),

@@ -205,6 +205,7 @@ class TestShape:
 class TestPublishedSchema:
     def test_it_is_a_schema(self) -> None:
         check_schema(workflow_json_schema())
+        assert workflow_json_schema()["title"] == "AumOS graph definition"
         assert workflow_json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
     @pytest.mark.parametrize(("node", "good"), NODE_CASES, ids=[str(node) for node, _ in NODE_CASES])
@@ -223,6 +224,7 @@ class TestPublishedSchema:
             {"nodes": {"a": transform(x="1")}, "edges": [{"source": "a", "target": "b"}]},
             {"nodes": {"a": transform(x="1")}, "version": 2},
             {"nodes": {"a b": transform(x="1")}},
+            {"nodes": {"a": {"type": "transform", "set": {"a-b": "1"}}}},
         ],
     )
     def test_an_editor_shows_common_slips(self, definition: Any) -> None:

@@ -62,6 +62,10 @@ class TestOtherReleases:
         with pytest.raises(TypeError):
             from_json(Governance, stored)
 
+    def test_only_types_can_be_read(self) -> None:
+        with pytest.raises(TypeError, match="is no type"):
+            from_json("Settlement", {})  # type: ignore[arg-type]
+
     @pytest.mark.parametrize("value", [None, [], "text", {"id": "no-uuid"}])
     def test_nonsense_is_an_error(self, value: Any) -> None:
         with pytest.raises((TypeError, ValueError, KeyError)):

@@ -245,7 +245,9 @@ def approval_gate(name: str, node: ApprovalNode) -> Gate:
 def workflow_json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a graph definition, for editors and clients."""
     schema = GraphDefinition.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "AumOS graph definition", **schema}
+    for named in (schema["properties"]["nodes"], schema["$defs"]["TransformNode"]["properties"]["set"]):
+        named["additionalProperties"] = False  # what fits no name's pattern is no name
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "AumOS graph definition"}
 
 
 def _quorum(level: int, asked: int) -> int:

@@ -45,7 +45,7 @@ def _parse(kind: object, value: JsonValue) -> object:
     if get_origin(kind) is not None:
         return _parse_generic(get_origin(kind), get_args(kind), value)
     if not isinstance(kind, type):
-        return value  # Any
+        raise TypeError(f"{kind!r} is no type.")
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{field.name: _parse(hints[field.name], value[field.name]) for field in _given(kind, value)})

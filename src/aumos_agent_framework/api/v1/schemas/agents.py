@@ -26,11 +26,14 @@ from aumos_agent_framework.core.domain.agents import (
     ResourceLimits,
     ToolGrant,
 )
-from aumos_agent_framework.core.types import JsonObject, PrivilegeLevel
+from aumos_agent_framework.core.types import JsonObject, JsonValue, PrivilegeLevel
 
 Capability = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
 Instructions = Annotated[str, StringConstraints(max_length=100_000)]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Word = Annotated[str, StringConstraints(max_length=255)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
+Penalty = Annotated[float, Field(strict=True, ge=-2, le=2)]
 Tokens = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 PerMinute = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
@@ -86,13 +89,29 @@ class ResourceLimitsBody(Part):
 
 
 class ModelBody(Part):
-    """The model and its parameters; what is not named here goes to the model server as it is."""
-
-    model_config = ConfigDict(extra="allow")
+    """The model and its parameters, by the names of the chat completions format; what is left out is the server's."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     temperature: Annotated[float, Field(strict=True, ge=0, le=2)] | None = None
+    top_p: Fraction | None = None
     max_tokens: Tokens | None = Field(default=None, description="Of one answer.")
+    max_completion_tokens: Tokens | None = Field(default=None, description="Of one answer, thoughts included.")
+    stop: JsonValue = Field(default=None, description="A text, or up to four.")
+    seed: Annotated[int, Field(strict=True)] | None = None
+    user: Word | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, float] | None = None
+    response_format: JsonObject | None = None
+    parallel_tool_calls: StrictBool | None = None
+    reasoning_effort: Word | None = None
+    verbosity: Word | None = None
+    service_tier: Word | None = None
+    metadata: dict[str, str] | None = None
+    top_k: Annotated[int, Field(strict=True)] | None = None
+    min_p: Fraction | None = None
+    repetition_penalty: Annotated[float, Field(strict=True, gt=0)] | None = None
+    chat_template_kwargs: JsonObject | None = None
 
     def to_domain(self) -> JsonObject:
         """Return the model as it was written."""
