@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from aumos_agent_framework.adapters.auth.verifier import JwksVerifier
 from aumos_agent_framework.adapters.clock import SystemClock, UuidV7
-from aumos_agent_framework.adapters.durable_execution import connection as temporal
+from aumos_agent_framework.adapters.durable_execution import client as temporal
 from aumos_agent_framework.adapters.durable_execution.activities.run_activities import RunActivities
 from aumos_agent_framework.adapters.durable_execution.temporal_executor import TemporalExecutor
 from aumos_agent_framework.adapters.llm.openai_gateway import OpenAiGateway

@@ -6,7 +6,7 @@ import signal
 
 import structlog
 
-from aumos_agent_framework.adapters.durable_execution.connection import create_worker
+from aumos_agent_framework.adapters.durable_execution.run_worker import create_worker
 from aumos_agent_framework.bootstrap import WorkerContainer, open_worker
 from aumos_agent_framework.settings import Settings
 

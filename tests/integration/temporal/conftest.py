@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from aumos_agent_framework.adapters.durable_execution.connection import connect, create_worker
+from aumos_agent_framework.adapters.durable_execution.client import connect
+from aumos_agent_framework.adapters.durable_execution.run_worker import create_worker
 from aumos_agent_framework.adapters.durable_execution.temporal_executor import TemporalExecutor
 from aumos_agent_framework.core.domain.agents import ResourceLimits
 from aumos_agent_framework.core.domain.executions import AgentBinding, Governance, RunEnd, RunPlan

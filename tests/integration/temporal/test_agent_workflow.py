@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
 from aumos_agent_framework.adapters.durable_execution import names
-from aumos_agent_framework.adapters.durable_execution.connection import workflow_runner
+from aumos_agent_framework.adapters.durable_execution.run_worker import workflow_runner
 from aumos_agent_framework.adapters.durable_execution.workflows.agent_workflow import AgentWorkflow
 from aumos_agent_framework.core.domain.effects import ActResult, ActStatus
 from aumos_agent_framework.core.domain.executions import ExecutionStatus, StepStatus

@@ -1,16 +1,14 @@
-"""Connecting to Temporal, and the worker's own set-up."""
+"""The worker that runs executions. Apart from the client: only a worker needs LangGraph."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from aumos_agent_framework.adapters.durable_execution.workflows.agent_workflow import AgentWorkflow
-from aumos_agent_framework.core.errors import UnavailableError
 
 _PASSED_THROUGH = (
     "aumos_agent_framework.adapters.durable_execution.names",
@@ -30,23 +28,6 @@ _PASSED_THROUGH = (
 """Modules that need no fresh import for every run: they keep no state that one run could leave to another."""
 _CACHED_WORKFLOWS = 1_000
 _GRACE = timedelta(seconds=3)
-
-
-async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
-    """Connect to Temporal; a lazy client connects at its first call, which a worker's must not.
-
-    Raises:
-        UnavailableError: it does not answer.
-    """
-    try:
-        return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter, lazy=lazy)
-    except RuntimeError as fault:
-        raise UnavailableError("temporal_unavailable", f"Temporal does not answer at {address}: {fault}") from fault
-
-
-async def ping(client: Client) -> None:
-    """Check that Temporal answers. Raises ``RPCError`` or ``TimeoutError``."""
-    await client.service_client.check_health(timeout=timedelta(seconds=2))
 
 
 def create_worker(client: Client, task_queue: str, activities: Sequence[Callable[..., Any]]) -> Worker:
