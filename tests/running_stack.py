@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
+
 from aumos_agent_framework.adapters.auth.local_issuer import LocalIssuer
 from aumos_agent_framework.cli.token import tenant_id_of
 from aumos_agent_framework.embedded.components import API, ISSUER, ComponentStatus
@@ -18,7 +20,7 @@ from aumos_agent_framework.embedded.state import StackState, read_state
 from aumos_agent_framework.settings import Settings
 from tests.waiting import eventually
 
-READY_SECONDS = 90
+READY_SECONDS = 110
 STOP_SECONDS = 15
 
 
@@ -61,6 +63,11 @@ class RunningStack:
         pid = self.component(name).pid
         assert pid is not None, f"{name} does not run"
         return pid
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the environment that a component runs in."""
+        environment: dict[str, str] = psutil.Process(self.pid(name)).environ()
+        return environment
 
     def log(self, name: str) -> str:
         """Return what a component has logged; ``supervisor`` is what ``agf up`` has printed."""

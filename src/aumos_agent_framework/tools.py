@@ -8,7 +8,9 @@ of the schema::
         '''Pay back a part of an order.'''
         ...
 
-Raise ``ToolError`` to say no. See ``docs`` for what other exceptions and timeouts mean.
+Raise ``ToolError`` to say no. ``TimeoutError`` and ``ConnectionError``, and a call that does not return in time, leave
+open whether the effect happened: such a call is repeated if the tool is registered as idempotent, else a person is
+asked. Any other exception is a defect: the agent sees it, nothing is repeated.
 """
 
 from aumos_agent_framework.core.domain.tools import ToolCallContext

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from aumos_agent_framework.core.domain.outbox import OutboxMessage
+from aumos_agent_framework.core.domain.outbox import OutboxKind, OutboxMessage
 from aumos_agent_framework.core.errors import UnavailableError
 from aumos_agent_framework.core.types import OutboxId
 from tests.fakes.database import Database, Transaction
@@ -53,16 +53,27 @@ class InMemoryOutboxQueue:
                 transaction.end()
 
     def _lock_due(self, limit: int, now: datetime) -> dict[OutboxId, tuple[OutboxMessage, Transaction]]:
+        waiting = [value for (_, table, _), value in self._database.committed.items() if table == "outbox"]
         due = [
-            value
-            for (_, table, _), value in self._database.committed.items()
-            if table == "outbox" and value.available_at <= now
+            message
+            for message in waiting
+            if message.available_at <= now and not any(_goes_before(other, message) for other in waiting)
         ]
         held: dict[OutboxId, tuple[OutboxMessage, Transaction]] = {}
-        for message in sorted(due, key=lambda one: (one.available_at, one.id)):
+        for message in sorted(due, key=lambda one: one.id):
             if len(held) == limit:
                 break
             transaction = Transaction(self._database, message.tenant_id)
             if transaction.try_lock("outbox", message.id):
                 held[message.id] = (message, transaction)
         return held
+
+
+def _goes_before(other: OutboxMessage, message: OutboxMessage) -> bool:
+    of_the_same_run = (other.tenant_id, other.execution_id) == (message.tenant_id, message.execution_id)
+    return (
+        of_the_same_run
+        and other.id != message.id
+        and message.kind is not OutboxKind.START
+        and (other.id < message.id or other.kind is OutboxKind.START)
+    )

@@ -10,12 +10,10 @@ from aumos_agent_framework.adapters.tools.http import HttpTools
 from aumos_agent_framework.adapters.tools.http_config import HttpToolConfig
 from aumos_agent_framework.adapters.tools.problems import refuse
 from aumos_agent_framework.adapters.tools.python import PythonToolConfig, PythonTools
-from aumos_agent_framework.core.domain.tools import Tool, ToolCallContext, ToolDraft, ToolOutcome, ToolOutcomeKind
-from aumos_agent_framework.core.graph.json_schema import violations
+from aumos_agent_framework.core.domain.tools import Tool, ToolCallContext, ToolDraft, ToolOutcome
 from aumos_agent_framework.core.types import JsonObject
 
 SHORT_SECONDS = 5.0
-MAX_SHOWN_VIOLATIONS = 5
 _CONFIGS: Mapping[str, type[HttpToolConfig | PythonToolConfig]] = {"http": HttpToolConfig, "python": PythonToolConfig}
 
 
@@ -52,12 +50,11 @@ class ToolRegistry:
             return False
 
     async def call(self, tool: Tool, arguments: JsonObject, context: ToolCallContext) -> ToolOutcome:
-        """Call the tool once and hold its result against its ``output_schema``."""
+        """Call the tool once; see ``ToolRunner.call``."""
         kind = self._kinds.get(str(tool.config.get("type")))
         if kind is None:
             return refused(f"{tool.name} was not called: this worker has no tools of its type.")
-        outcome = await kind.call(tool, arguments, context)
-        return _fitting(tool, outcome)
+        return await kind.call(tool, arguments, context)
 
     def _kind(self, config: JsonObject) -> ToolKind:
         name = config.get("type")
@@ -68,13 +65,3 @@ class ToolRegistry:
         if kind is None:
             raise refuse("/config/type", f"there is no tool type {name!r}; types: {types}", code="unknown_tool_type")
         return kind
-
-
-def _fitting(tool: Tool, outcome: ToolOutcome) -> ToolOutcome:
-    if outcome.kind is not ToolOutcomeKind.DONE or tool.output_schema is None:
-        return outcome
-    faults = violations(tool.output_schema, outcome.result)[:MAX_SHOWN_VIOLATIONS]
-    if not faults:
-        return outcome
-    text = "; ".join(f"{pointer or '/'}: {message}" for pointer, message in faults)
-    return refused(f"{tool.name} was called, but its result does not fit its output_schema: {text}")

@@ -10,7 +10,7 @@ from aumos_agent_framework.embedded.errors import StackError
 from aumos_agent_framework.embedded.layout import DataDir
 from aumos_agent_framework.embedded.state import read_state
 
-_READY_SECONDS = 180.0
+_READY_SECONDS = 240.0
 _POLL_SECONDS = 0.1
 
 

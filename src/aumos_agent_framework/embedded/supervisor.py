@@ -28,7 +28,7 @@ class RestartPolicy:
     within_seconds: float = 60.0
     first_wait_seconds: float = 0.1
     longest_wait_seconds: float = 5.0
-    ready_within_seconds: float = 60.0
+    ready_within_seconds: float = 120.0
 
 
 class Supervised:

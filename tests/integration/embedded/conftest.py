@@ -1,5 +1,6 @@
 """A small stack, run as ``agf up`` runs the whole one."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +21,7 @@ def up(tmp_path: Path) -> Up:
     @contextmanager
     def run(*names: str, wait: bool = True) -> Iterator[RunningStack]:
         command = [sys.executable, "-m", "tests.integration.embedded.up_servers", str(tmp_path / "data"), *names]
-        with supervisor(command, tmp_path / "data", PYTHONPATH=str(ROOT)) as stack:
+        with supervisor(command, tmp_path / "data", PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path])) as stack:
             if wait:
                 stack.wait_ready()
             yield stack

@@ -11,6 +11,8 @@ from typing import Any
 import httpx2
 import psutil
 
+from aumos_agent_framework.adapters.postgres import PostgresUnitOfWorkFactory, create_engine
+from aumos_agent_framework.cli.token import tenant_id_of
 from aumos_agent_framework.embedded.components import ALL_COMPONENTS, ComponentState
 from tests.running_stack import RunningStack
 from tests.waiting import eventually
@@ -37,18 +39,24 @@ def test_prints_one_line_per_component_and_then_where_to_go(stack: RunningStack)
     assert any("agf token --tenant" in line for line in lines[ready:])
 
 
-def test_token_opens_the_api_and_creates_the_tenant(stack: RunningStack) -> None:
+async def test_token_opens_the_api_and_creates_the_tenant(stack: RunningStack) -> None:
     token = _agf("token", "--tenant", "acme", "--subject", "alice", data_dir=stack.data_dir).stdout.strip()
-    with httpx2.Client(base_url=stack.base_url) as client:
-        assert client.get("/api/v1/workflows").status_code == 401
-        answer = client.get("/api/v1/workflows", headers={"Authorization": f"Bearer {token}"})
+    async with httpx2.AsyncClient(base_url=stack.base_url) as client:
+        assert (await client.get("/api/v1/workflows")).status_code == 401
+        answer = await client.get("/api/v1/workflows", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
     assert answer.json()["items"] == []
+    engine = create_engine(stack.environment("api")["AUMOS_DATABASE__URL"], 1)
+    try:
+        async with PostgresUnitOfWorkFactory(engine)(tenant_id_of("acme")) as work:
+            assert (await work.tenants.current()).name == "acme"
+    finally:
+        await engine.dispose()
 
 
 def test_api_and_worker_do_not_see_the_administrators_login(stack: RunningStack) -> None:
     for name in ("api", "worker"):
-        environment = psutil.Process(stack.pid(name)).environ()
+        environment = stack.environment(name)
         assert "AUMOS_DATABASE__URL" in environment
         assert "AUMOS_AGF_DATABASE__MIGRATION_URL" not in environment
 

@@ -115,7 +115,9 @@ class TestModels:
                 "compare_server_default": True,
                 "include_name": lambda name, kind, _: kind != "table" or name.startswith("agf_"),
             }
-            return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+            context = MigrationContext.configure(connection, opts=options)
+            found: list[Any] = compare_metadata(context, Base.metadata)
+            return found
 
         async with over_sqlalchemy(database) as connection:
             assert await connection.run_sync(differences) == []

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import Select, event, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from aumos_agent_framework.adapters.postgres import PostgresUnitOfWorkFactory, executions, hitl, outbox_queue
+from aumos_agent_framework.adapters.postgres import PostgresOutboxQueue, PostgresUnitOfWorkFactory
 from aumos_agent_framework.adapters.postgres.engine import connected
 from aumos_agent_framework.core.domain.executions import ExecutionFilter, ExecutionStatus
 from aumos_agent_framework.core.domain.hitl import HitlFilter
 from aumos_agent_framework.core.domain.paging import PageRequest
-from aumos_agent_framework.core.models import HitlRequestRow
 from aumos_agent_framework.core.types import AgentId, TenantId, WorkflowId
 from tests.factories import (
+    NOW,
     make_decision,
     make_effect,
     make_execution,
@@ -31,13 +29,20 @@ SOME_WORKFLOW = WorkflowId(new_id())
 SOME_AGENT = AgentId(new_id())
 
 
-@contextmanager
-def statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    """Collect what is sent; BEGIN, COMMIT and ROLLBACK do not count."""
-    seen: list[str] = []
+class Sent(NamedTuple):
+    """A statement as it went to the server."""
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
+    statement: str
+    parameters: Any
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[Sent]]:
+    """Collect what is sent; BEGIN, COMMIT and ROLLBACK do not count."""
+    seen: list[Sent] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        seen.append(Sent(statement, parameters))
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)
     yield seen
@@ -73,7 +78,7 @@ async def test_accepting_a_run_takes_two_statements_and_an_effect_one_each(
         async with uow(tenant) as work:
             await work.effects.reserve(make_effect(tenant_id=tenant, execution_id=run.id))
             await work.commit()
-    assert [statement.split(" (")[0] for statement in seen] == [
+    assert [sent.statement.split(" (")[0] for sent in seen] == [
         "INSERT INTO agf_executions",
         "INSERT INTO agf_outbox",
         "INSERT INTO agf_effects",
@@ -90,44 +95,63 @@ async def test_lists_of_executions_do_not_read_the_plan(
             await work.executions.list(PageRequest(), ExecutionFilter())
             await work.executions.get(run.id)
     assert len(seen) == 3
-    assert not [statement for statement in seen if "plan" in statement]
+    assert not [sent for sent in seen if "plan" in sent.statement]
 
 
 @pytest.mark.parametrize(
-    ("query", "index"),
+    ("where", "index"),
     [
-        (executions._filtered(ExecutionFilter()), "ix_agf_executions_created"),
-        (executions._filtered(ExecutionFilter(workflow_id=SOME_WORKFLOW)), "ix_agf_executions_workflow"),
-        (executions._filtered(ExecutionFilter(agent_id=SOME_AGENT)), "ix_agf_executions_agent"),
-        (executions._filtered(ExecutionFilter(session_id="s")), "ix_agf_executions_session"),
-        (executions._filtered(ExecutionFilter(status=ExecutionStatus.FAILED)), "ix_agf_executions_status"),
-        (
-            hitl._filtered(HitlFilter()).order_by(HitlRequestRow.expires_at, HitlRequestRow.id),
-            "ix_agf_hitl_requests_inbox",
-        ),
+        (ExecutionFilter(), "ix_agf_executions_created"),
+        (ExecutionFilter(workflow_id=SOME_WORKFLOW), "ix_agf_executions_workflow"),
+        (ExecutionFilter(agent_id=SOME_AGENT), "ix_agf_executions_agent"),
+        (ExecutionFilter(session_id="s"), "ix_agf_executions_session"),
+        (ExecutionFilter(status=ExecutionStatus.PENDING), "ix_agf_executions_status"),
     ],
 )
-async def test_a_list_is_read_from_its_index_in_order(
-    engine: AsyncEngine, tenant: TenantId, query: Select[Any], index: str
+async def test_executions_are_read_from_an_index_in_order(
+    uow: PostgresUnitOfWorkFactory, engine: AsyncEngine, tenant: TenantId, where: ExecutionFilter, index: str
 ) -> None:
-    plan = await explain(engine, tenant, query.limit(50))
+    of_workflow = {"workflow_id": SOME_WORKFLOW, "workflow_version": 1}
+    run = make_execution(tenant_id=tenant, agent_id=SOME_AGENT, session_id="s", **of_workflow)
+    async with uow(tenant) as work:
+        await work.executions.add(run, make_plan(run))
+        with statements(engine) as seen:
+            await work.executions.list(PageRequest(), where)
+    plan = await explain(engine, tenant, seen[-1])
     assert index in plan
     assert "Sort" not in plan
     assert "InitPlan" in plan  # the tenant is looked up once, not per row
 
 
-async def test_the_relay_reads_the_outbox_in_order(relay_engine: AsyncEngine) -> None:
-    claim = outbox_queue._CLAIM.params(now=datetime.now(UTC), most=50)
-    plan = await explain(relay_engine, None, claim)
+async def test_the_inbox_is_read_from_an_index_in_order(
+    uow: PostgresUnitOfWorkFactory, engine: AsyncEngine, tenant: TenantId
+) -> None:
+    run = make_execution(tenant_id=tenant)
+    async with uow(tenant) as work:
+        await work.executions.add(run, make_plan(run))
+        await work.hitl.add(make_request(tenant_id=tenant, execution_id=run.id))
+        with statements(engine) as seen:
+            await work.hitl.list(PageRequest(), HitlFilter())
+    plan = await explain(engine, tenant, seen[1])
+    assert "ix_agf_hitl_requests_inbox" in plan
+    assert "Sort" not in plan
+
+
+async def test_the_relay_reads_the_outbox_from_an_index_in_order(
+    queue: PostgresOutboxQueue, relay_engine: AsyncEngine
+) -> None:
+    with statements(relay_engine) as seen:
+        async with queue.claim(50, NOW):
+            pass
+    plan = await explain(relay_engine, None, seen[-1])
     assert "ix_agf_outbox_order" in plan
     assert "Sort" not in plan
 
 
-async def explain(engine: AsyncEngine, tenant: TenantId | None, query: Select[Any]) -> str:
-    """Return the plan that a large table would have."""
-    sql = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+async def explain(engine: AsyncEngine, tenant: TenantId | None, sent: Sent) -> str:
+    """Return the plan that a statement would have on large tables."""
     async with connected(engine, tenant) as connection:
-        await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        rows = await connection.exec_driver_sql(f"EXPLAIN {sql}")
+        for kind in ("seqscan", "bitmapscan"):
+            await connection.execute(text(f"SET LOCAL enable_{kind} = off"))
+        rows = await connection.exec_driver_sql(f"EXPLAIN {sent.statement}", sent.parameters)
         return "\n".join(row[0] for row in rows)

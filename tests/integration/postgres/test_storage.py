@@ -14,6 +14,7 @@ from aumos_agent_framework.core.errors import ConflictError, InvalidInputError
 from aumos_agent_framework.core.types import TenantId, WorkflowId
 from tests.factories import (
     make_agent,
+    make_decision,
     make_effect,
     make_execution,
     make_key,
@@ -40,7 +41,6 @@ UNSTORABLE: dict[str, Attempt] = {
         make_tool(tenant_id=tenant, config={"n": 2**64})
     ),
     "version beyond 32 bits": lambda work, _: work.workflows.get(WorkflowId(new_id()), 2**40),
-    "page beyond 64 bits": lambda work, _: work.tools.list(PageRequest(2**70, 200)),
     "name too long": lambda work, tenant: work.agents.add(make_agent(tenant_id=tenant, name="x" * 513)),
     "key too long": lambda work, _: work.idempotency.claim(make_key(key="x" * 513), Workflow),
     "key too large for the index": lambda work, _: work.idempotency.claim(
@@ -57,13 +57,18 @@ UNSTORABLE: dict[str, Attempt] = {
 }
 
 
+DANGLING: dict[str, Attempt] = {
+    "request": lambda work, tenant: work.hitl.add(make_request(tenant_id=tenant)),
+    "effect": lambda work, tenant: work.effects.reserve(make_effect(tenant_id=tenant)),
+    "decision": lambda work, _: work.hitl.add_decision(make_request().id, make_decision()),
+}
+
+
 @pytest.mark.parametrize("case", UNSTORABLE)
 async def test_what_cannot_be_stored_is_invalid_input(
     uow: PostgresUnitOfWorkFactory, tenant: TenantId, case: str
 ) -> None:
     async with uow(tenant) as work:
-        if case.startswith("page"):
-            await work.tools.add(make_tool(tenant_id=tenant))
         with pytest.raises(InvalidInputError) as caught:
             await UNSTORABLE[case](work, tenant)
     assert caught.value.code == "unstorable"
@@ -71,15 +76,14 @@ async def test_what_cannot_be_stored_is_invalid_input(
         assert (await work.tools.list(PageRequest())).total == 0
 
 
-async def test_a_row_that_refers_to_nothing_is_a_conflict(uow: PostgresUnitOfWorkFactory, tenant: TenantId) -> None:
-    for add in (
-        lambda work: work.hitl.add(make_request(tenant_id=tenant)),
-        lambda work: work.effects.reserve(make_effect(tenant_id=tenant)),
-    ):
-        async with uow(tenant) as work:
-            with pytest.raises(ConflictError) as caught:
-                await add(work)
-        assert caught.value.code == "reference_missing"
+@pytest.mark.parametrize("case", DANGLING)
+async def test_a_row_that_refers_to_nothing_is_a_conflict(
+    uow: PostgresUnitOfWorkFactory, tenant: TenantId, case: str
+) -> None:
+    async with uow(tenant) as work:
+        with pytest.raises(ConflictError) as caught:
+            await DANGLING[case](work, tenant)
+    assert caught.value.code == "reference_missing"
 
 
 async def test_a_row_that_refers_to_another_tenants_row_is_a_conflict(

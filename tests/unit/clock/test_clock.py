@@ -1,12 +1,13 @@
 """The system's clock and the generator of ids."""
 
+import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 import pytest
 
-from aumos_agent_framework.adapters import clock
 from aumos_agent_framework.adapters.clock import SystemClock, UuidV7
 
 
@@ -37,15 +38,15 @@ class TestUuidV7:
     def test_a_clock_that_steps_back_does_not_step_the_ids_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # The time source is the machine's; there is no port beneath this adapter to give a fake to.
         times = iter([2_000_000_000, 1_000_000_000, 1_500_000_000, 3_000_000_000])
-        monkeypatch.setattr(clock.time, "time_ns", lambda: next(times))
+        monkeypatch.setattr(time, "time_ns", lambda: next(times))
         ids = UuidV7()
         made = [ids.new() for _ in range(4)]
         assert made == sorted(made)
         assert [_milliseconds(one) for one in made] == [2000, 2000, 2000, 3000]
 
     def test_a_full_counter_borrows_from_the_next_millisecond(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(clock.time, "time_ns", lambda: 1_000_000_000)
-        monkeypatch.setattr(clock.secrets, "randbits", lambda bits: (1 << bits) - 1)
+        monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+        monkeypatch.setattr(secrets, "randbits", lambda bits: (1 << bits) - 1)
         ids = UuidV7()
         ids.new()
         ids._counter = (1 << 42) - 2  # noqa: SLF001 - two billion calls would lead there

@@ -371,7 +371,6 @@ class TestShape:
             ({"nodes": {}}, "/graph_definition/nodes"),
             ({"nodes": None}, "/graph_definition/nodes"),
             ({"entry_point": None}, "/graph_definition/entry_point"),
-            ({"entry_point": [1]}, "/graph_definition/entry_point/0"),
             ({"edges": {}}, "/graph_definition/edges"),
             ({"edges": [3]}, "/graph_definition/edges/0"),
             ({"edges": [{"to": "a"}]}, "/graph_definition/edges/0/from"),
@@ -402,6 +401,10 @@ class TestShape:
         found = errors({**chain({"a": transform(x="1")}), **changes})
         assert {place for place, _ in found} == {pointer}
         assert all(code.startswith("shape_") for _, code in found)
+
+    def test_an_entry_in_a_list_is_pointed_at(self) -> None:
+        found = errors({**chain(logging("a")), "entry_point": ["a", 1]})
+        assert "/graph_definition/entry_point/1" in {pointer for pointer, _ in found}
 
     def test_the_node_types_of_this_version_are_told(self) -> None:
         (problem,) = check(chain({"a": {"type": "wait", "for": "PT1H"}})).errors

@@ -213,6 +213,11 @@ class TestUpdate:
             await registry.agents.update(DEV, agent.id, {"privilege_level": RISKY})
         assert (await registry.agents.update(ARI, agent.id, {"privilege_level": RISKY})).privilege_level is RISKY
 
+    async def test_nobody_lowers_an_agent_above_themselves(self, registry: Registry) -> None:
+        agent = (await registry.agents.register(ARI, make_agent_draft(privilege_level=RISKY), None)).value
+        with pytest.raises(ForbiddenError):
+            await registry.agents.update(DEV, agent.id, {"privilege_level": READ})
+
     async def test_an_owner_cannot_hand_the_agent_on_to_be_free_to_approve(self, registry: Registry) -> None:
         agent = (await registry.agents.register(ARI, make_agent_draft(), None)).value
         with pytest.raises(ForbiddenError):

@@ -289,8 +289,8 @@ class TestRateLimit:
         door = await self.limited(agent=1, grant=1)
         await door.act()
         assert set(door.limiter.taken) == {
-            f"grant:{TENANT}:{door.agent.id}:publish",
-            f"agent:{TENANT}:{door.agent.id}",
+            f"{TENANT}:grant:{door.agent.id}:publish",
+            f"{TENANT}:agent:{door.agent.id}",
         }
 
     async def test_does_not_stop_anyone_while_it_cannot_be_counted(self, caplog: pytest.LogCaptureFixture) -> None:

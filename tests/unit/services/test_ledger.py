@@ -62,6 +62,13 @@ class TestAnswer:
         assert (answer.status, answer.code) == (ActStatus.ERROR, "result_unusable")
         assert "/n" in answer.message
 
+    def test_a_call_that_took_place_without_a_usable_result_is_done_and_says_why(self) -> None:
+        outcome = ToolOutcome(ToolOutcomeKind.DONE, message="The call took place, but its answer is too large.")
+        effect = ledger.with_outcome(make_effect(), make_tool(output_schema={"type": "object"}), outcome, NOW)
+        answer = ledger.answer(effect)
+        assert (effect.status, answer.status, answer.code) == (DONE, ActStatus.ERROR, "result_unusable")
+        assert answer.message == outcome.message
+
     def test_an_error_without_a_message_gets_one(self) -> None:
         effect = ledger.with_outcome(make_effect(), make_tool(), ToolOutcome(ToolOutcomeKind.ERROR), NOW)
         assert ledger.answer(effect).message

@@ -6,6 +6,7 @@ from pathlib import Path
 from aumos_agent_framework.settings import (
     UnknownVariable,
     all_variables,
+    load_settings,
     startup_warnings,
     to_environ,
     unknown_variables,
@@ -82,6 +83,10 @@ class TestExampleFile:
     def test_tells_every_meaning(self) -> None:
         meanings = {variable.name: variable.field.description for variable in all_variables()}
         assert {name: comment for name, _, comment in _entries()} == meanings
+
+    def test_copied_as_it_is_changes_nothing(self) -> None:
+        assert load_settings(env_file=EXAMPLE) == Settings(_env_file=None)
+        assert startup_warnings({}, env_file=EXAMPLE) == ()
 
 
 def _entries() -> list[tuple[str, str, str]]:

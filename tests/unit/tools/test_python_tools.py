@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from typing import Any
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,7 +19,7 @@ from aumos_agent_framework.core.domain.tools import (
 )
 from aumos_agent_framework.core.errors import InvalidInputError, Problem
 from aumos_agent_framework.core.types import EffectId
-from tests.factories import TENANT, make_tool, make_tool_draft, new_id
+from tests.factories import TENANT, make_tool, make_tool_draft
 from tests.unit.tools import sample_tools
 
 DONE, ERROR, RETRYABLE, UNKNOWN = (
@@ -29,7 +30,7 @@ DONE, ERROR, RETRYABLE, UNKNOWN = (
 )
 NONE, KEY, IDEMPOTENT = ToolIdempotency.NONE, ToolIdempotency.KEY, ToolIdempotency.IDEMPOTENT
 AFTER_ENTERING = [(NONE, UNKNOWN), (KEY, RETRYABLE), (IDEMPOTENT, RETRYABLE)]
-CONTEXT = ToolCallContext(TENANT, EffectId(new_id()), 2)
+CONTEXT = ToolCallContext(TENANT, EffectId(UUID(int=2)), 2)  # fixed: it names tests, which parallel runs compare
 
 
 def entry(name: str, module: str = "tests.unit.tools.sample_tools") -> EntryPoint:
@@ -187,9 +188,13 @@ class TestCall:
     @pytest.mark.parametrize(
         ("ref", "part"), [("lie", "its result"), ("anything", "its result"), ("large", "larger than")]
     )
-    async def test_results_that_cannot_be_kept_are_errors(self, tools: PythonTools, ref: str, part: str) -> None:
+    async def test_results_that_cannot_be_kept_leave_a_call_that_took_place(
+        self, tools: PythonTools, ref: str, part: str
+    ) -> None:
         outcome = await call(tools, a_tool(ref))
-        assert (outcome.kind, "has run" in outcome.message, part in outcome.message) == (ERROR, True, True)
+        assert (outcome.kind, outcome.result) == (DONE, None)
+        assert "has run" in outcome.message
+        assert part in outcome.message
 
     async def test_context_variables_reach_the_thread(self, tools: PythonTools) -> None:
         token = sample_tools.WHO.set("me")

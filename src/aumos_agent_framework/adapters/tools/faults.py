@@ -4,6 +4,11 @@ from aumos_agent_framework.adapters.tools.results import shortened
 from aumos_agent_framework.core.domain.tools import ToolIdempotency, ToolOutcome, ToolOutcomeKind
 
 
+def without_result(message: str) -> ToolOutcome:
+    """The call took place, and what it answered is of no use."""
+    return ToolOutcome(ToolOutcomeKind.DONE, message=shortened(message))
+
+
 def refused(message: str) -> ToolOutcome:
     """The call is settled and repeating it would not help; the agent sees why."""
     return ToolOutcome(ToolOutcomeKind.ERROR, message=shortened(message))

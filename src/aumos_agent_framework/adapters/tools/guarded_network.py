@@ -18,9 +18,9 @@ from aumos_agent_framework.adapters.tools.address_guard import AddressGuard, Add
 class GuardedBackend(AsyncNetworkBackend):
     """Connects to the addresses that the guard checked; names above it (``Host``, TLS) stay what they were."""
 
-    def __init__(self, guard: AddressGuard) -> None:
+    def __init__(self, guard: AddressGuard, backend: AsyncNetworkBackend | None = None) -> None:
         self._guard = guard
-        self._backend = AnyIOBackend()
+        self._backend = backend or AnyIOBackend()
 
     async def connect_tcp(
         self,

@@ -9,7 +9,7 @@ import httpcore2
 from pydantic import ValidationError
 
 from aumos_agent_framework.adapters.tools.address_guard import AddressGuard, AddressRefusedError
-from aumos_agent_framework.adapters.tools.faults import may_have_happened, nothing_happened, refused
+from aumos_agent_framework.adapters.tools.faults import may_have_happened, nothing_happened, refused, without_result
 from aumos_agent_framework.adapters.tools.guarded_network import GuardedBackend
 from aumos_agent_framework.adapters.tools.http_answer import AnswerHead, BodyReader, UnusableAnswerError, to_result
 from aumos_agent_framework.adapters.tools.http_config import HttpToolConfig, parse_url
@@ -19,6 +19,7 @@ from aumos_agent_framework.adapters.tools.results import shortened
 from aumos_agent_framework.core.domain.tools import Tool, ToolCallContext, ToolDraft, ToolOutcome, ToolOutcomeKind
 from aumos_agent_framework.core.types import JsonObject
 
+CONNECT_SECONDS = 10.0
 MAX_EXCERPT_BYTES = 16 * 1024
 MAX_EXCERPT_CHARACTERS = 500
 _SENDING = "http11.send_request_headers.started"
@@ -105,7 +106,7 @@ class HttpTools:
                 url,
                 headers=list(request.headers),
                 content=request.content,
-                extensions={"trace": progress.trace},
+                extensions={"trace": progress.trace, "timeout": {"connect": CONNECT_SECONDS}},
             ) as response,
         ):
             return await _outcome(tool, request, response, progress)
@@ -146,7 +147,7 @@ async def _outcome(tool: Tool, request: HttpRequest, response: httpcore2.Respons
     try:
         result = to_result(head, await BodyReader(head.encoding).read(response.aiter_stream()))
     except UnusableAnswerError as error:
-        return refused(f"{said}, so the call took place, but {error}.")
+        return without_result(f"{said}, so the call took place, but {error}.")
     return ToolOutcome(ToolOutcomeKind.DONE, result=result)
 
 

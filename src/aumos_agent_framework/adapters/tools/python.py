@@ -10,7 +10,7 @@ from typing import Any, Literal
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aumos_agent_framework.adapters.tools.faults import may_have_happened, nothing_happened, refused
+from aumos_agent_framework.adapters.tools.faults import may_have_happened, nothing_happened, refused, without_result
 from aumos_agent_framework.adapters.tools.problems import from_pydantic, refuse
 from aumos_agent_framework.adapters.tools.python_function import PythonFunction, UnsuitableFunctionError
 from aumos_agent_framework.adapters.tools.results import MAX_RESULT_BYTES, parse_json
@@ -193,7 +193,7 @@ def _to_outcome(tool: Tool, function: PythonFunction, value: object) -> ToolOutc
     try:
         raw = function.dump(value)
     except ValueError as error:
-        return refused(f"{tool.name} has run, but its result does not fit its annotation: {error}")
+        return without_result(f"{tool.name} has run, but its result does not fit its annotation: {error}")
     if len(raw) > MAX_RESULT_BYTES:
-        return refused(f"{tool.name} has run, but its result is larger than {MAX_RESULT_BYTES} bytes.")
+        return without_result(f"{tool.name} has run, but its result is larger than {MAX_RESULT_BYTES} bytes.")
     return ToolOutcome(ToolOutcomeKind.DONE, result=parse_json(raw))

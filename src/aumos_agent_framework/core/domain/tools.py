@@ -78,14 +78,17 @@ class ToolOutcomeKind(StrEnum):
     """How a call ended, as far as its effect on the world is known."""
 
     DONE = "done"
-    ERROR = "error"  # settled, and repeating it would not help: the tool said no, or its answer is of no use
+    ERROR = "error"  # the tool said no, or broke in its own code; it is not repeated, the agent may see why
     RETRYABLE = "retryable"  # it may or may not have happened; safe to repeat for this tool
     UNKNOWN = "unknown"  # it may or may not have happened; not safe to repeat
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """A call's end. ``result`` for ``done``; ``message`` otherwise, fit to be shown to an agent."""
+    """A call's end. ``result`` for ``done``; ``message`` otherwise, fit to be shown to an agent.
+
+    ``done`` with a ``message``: the call took place, and the message says why its result is of no use.
+    """
 
     kind: ToolOutcomeKind
     result: JsonValue = None

@@ -27,5 +27,9 @@ class OutboxQueue(Protocol):
     """Claims due messages; several relays may run at once and never hold the same message."""
 
     def claim(self, limit: int, now: datetime) -> AbstractAsyncContextManager[OutboxBatch]:
-        """Lock up to ``limit`` due messages, oldest first, until the context ends, then commit what was marked."""
+        """Lock up to ``limit`` due messages, oldest first, until the context ends, then commit what was marked.
+
+        The order within an execution is kept: a message is left out while an earlier one of its execution waits, and
+        a start goes before everything else. An error in the context leaves all messages as they were.
+        """
         ...

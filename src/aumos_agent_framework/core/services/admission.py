@@ -254,8 +254,8 @@ def _rate_limits(case: Case) -> RateLimits:
     if agent is None:
         return RateLimits()
     limits = (
-        (f"grant:{command.tenant_id}:{agent.id}:{command.tool}", agent.tool_access[command.tool].rate_limit),
-        (f"agent:{command.tenant_id}:{agent.id}", agent.resource_limits.max_calls_per_minute),
+        (f"{command.tenant_id}:grant:{agent.id}:{command.tool}", agent.tool_access[command.tool].rate_limit),
+        (f"{command.tenant_id}:agent:{agent.id}", agent.resource_limits.max_calls_per_minute),
     )
     return RateLimits(tuple((key, limit) for key, limit in limits if limit is not None))
 

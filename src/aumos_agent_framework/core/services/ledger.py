@@ -45,7 +45,7 @@ def with_outcome(effect: Effect, tool: Tool, outcome: ToolOutcome, at: datetime)
     match outcome.kind:
         case ToolOutcomeKind.DONE:
             result, complaint = _usable(tool, outcome.result)
-            return replace(effect, status=EffectStatus.DONE, result=result, message=complaint, settled_at=at)
+            return replace(effect, status=EffectStatus.DONE, result=result, message=message or complaint, settled_at=at)
         case ToolOutcomeKind.ERROR:
             return replace(effect, status=EffectStatus.FAILED, message=message or "The tool refused.", settled_at=at)
         case ToolOutcomeKind.RETRYABLE:

@@ -10,7 +10,9 @@ from aumos_agent_framework.core.domain.executions import ExecutionError, StepRec
 from aumos_agent_framework.core.types import HitlRequestId, JsonValue
 
 MAX_RECORDED_BYTES = 16_384
-_HEAD_CHARS = 2_000
+_HEAD_CHARS = 500
+_MEMBERS_KEPT = 8
+_AGENT = "agent"
 
 
 class Step:
@@ -83,7 +85,10 @@ class Journal:
         self._unsaved.add(seq)
 
     def close(self, seq: int, status: StepStatus, **changes: JsonValue) -> None:
-        """End a step."""
+        """End a step; an agent node's usage is the sum of its steps, however it ended."""
+        if self.record(seq).kind == _AGENT:
+            inner = (step.usage for step in self._steps[seq:] if step.parent_seq == seq)
+            changes["usage"] = sum(inner, Usage())
         self.change(seq, status=status, ended_at=self._now(), **changes)
 
     def cancel_open(self) -> None:
@@ -115,11 +120,11 @@ class Journal:
 
     def _leaves(self) -> Iterator[StepRecord]:
         """Steps that count: turns and calls, and tool nodes; an agent node's own usage is the sum of its steps."""
-        return (step for step in self._steps if step.kind != "agent")
+        return (step for step in self._steps if step.kind != _AGENT)
 
 
 def bounded(value: JsonValue, limit: int = MAX_RECORDED_BYTES) -> JsonValue:
-    """Keep history small: a large value is recorded by its size and its beginning."""
+    """Keep history small: what is large in a value is recorded by its size and its beginning."""
     if value is None:
         return None
     try:
@@ -128,4 +133,8 @@ def bounded(value: JsonValue, limit: int = MAX_RECORDED_BYTES) -> JsonValue:
         return {"truncated": True, "reason": str(fault)}
     if len(text) <= limit:
         return value
+    if isinstance(value, dict) and len(value) <= _MEMBERS_KEPT:  # small members stay readable beside a large one
+        parts = {key: bounded(member, limit // (len(value) + 1)) for key, member in value.items()}
+        if len(orjson.dumps(parts)) <= limit:
+            return parts
     return {"truncated": True, "bytes": len(text), "head": text[:_HEAD_CHARS].decode(errors="ignore")}

@@ -50,7 +50,7 @@ async def _agent(context: RunContext, name: str, visit: int, node: AgentNode, st
     conversation = Conversation(name, visit, binding, retry_policy(node.retry), opening_messages(binding, message))
     text = await converse(context, conversation, step)
     answer: JsonValue = text if node.output_schema is None else parse_answer(text, node.output_schema)
-    step.done(answer, usage=conversation.usage)
+    step.done(answer)
     return _write(node.output, answer)
 
 

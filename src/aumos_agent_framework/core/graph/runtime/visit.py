@@ -74,13 +74,17 @@ async def _work(context: RunContext, name: str, node: Node, state: JsonObject) -
 
 
 def _record_failure(context: RunContext, name: str, node: Node, error: ExecutionError, first_step: int) -> None:
-    """Close what this visit left open; a visit that never began a step of its own gets one."""
+    """Let the visit's steps tell of the failure: those still open, else the node's own, which a visit always has."""
     mine = [step for step in context.journal.steps[first_step:] if step.node == name]
     unfinished = [step for step in mine if step.ended_at is None]
     for step in unfinished:
         context.journal.close(step.seq, StepStatus.FAILED, error=error)
-    if not unfinished and not any(step.error == error for step in mine):
-        context.journal.open(name, node.type).failed(error)
+    if unfinished or any(step.error == error for step in mine):
+        return
+    own = next((step.seq for step in mine if step.kind == node.type), None)
+    if own is None:
+        own = context.journal.open(name, node.type).seq
+    context.journal.close(own, StepStatus.FAILED, error=error)
 
 
 def _joined(context: RunContext, state: JsonObject, update: JsonObject) -> JsonObject:
