@@ -47,7 +47,7 @@ def configure_logs(*, level: str, log_format: LogFormat, service: str, stream: T
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(log_format, service, colors=handler.stream.isatty()),

@@ -53,6 +53,14 @@ class TestJson:
 
         assert [(line["event"], line["request_id"]) for line in lines(stream)] == [("ours", "r-1"), ("1 of 2", "r-1")]
 
+    def test_fields_of_a_standard_logger_are_kept(self) -> None:
+        stream = configured("json")
+
+        logging.getLogger("agf.relay").warning("relay_waits", extra={"reason": "no database"})
+
+        (line,) = lines(stream)
+        assert (line["event"], line["reason"]) == ("relay_waits", "no database")
+
     def test_below_the_level_nothing_is_written(self) -> None:
         stream = configured("json", "WARNING")
 
