@@ -22,6 +22,10 @@ BODIES: dict[str, Any] = {
     "tools_update": {"description": "changed"},
 }
 """A body that is well-formed, for operations that do not take an empty one."""
+AUTHORING = (
+    *("workflows_create", "workflows_update", "agents_register", "agents_update", "agents_set_tools"),
+    *("tools_register", "tools_update"),
+)
 TOO_LARGE = b'{"description": "' + b"x" * (3 * 1024 * 1024) + b'"}'
 
 
@@ -80,11 +84,7 @@ class TestWithoutRight:
         for operation in operations:
             guest.refused(operation.method, somewhere(operation), 403, "no_role", **body_of(operation))
 
-    @pytest.mark.parametrize(
-        "operation_id",
-        ["workflows_create", "workflows_update", "agents_register", "agents_update", "agents_set_tools"]
-        + ["tools_register", "tools_update"],
-    )
+    @pytest.mark.parametrize("operation_id", AUTHORING)
     def test_viewer_authors_nothing(self, acme: Tenant, service: Service, operation_id: str) -> None:
         operation = service.contract.operation(operation_id)
         acme.vera.refused(operation.method, somewhere(operation), 403, "level_too_low", json=BODIES[operation_id])

@@ -3,9 +3,10 @@
 It stands for the world outside: it survives whatever is killed, and what it has written down is what has happened.
 ``attempts.jsonl`` holds every call that arrived, ``effects.jsonl`` every effect that was done.
 
-``POST /dedupe/{label}`` drops repeats of an Idempotency-Key, as a service that honours keys does;
-``POST /plain/{label}`` does the effect each time.
-How calls of a label behave is said with ``PUT /plans/{label}``, see ``Plan``; ``DELETE /plans/{label}`` takes it back and lets held calls go on.
+- ``POST /dedupe/{label}`` drops repeats of an Idempotency-Key, as a service that honours keys does;
+- ``POST /plain/{label}`` does the effect each time;
+- ``PUT /plans/{label}`` says how calls of a label behave, see ``Plan``;
+- ``DELETE /plans/{label}`` takes that back and lets held calls go on.
 
 Prints its port as one line of JSON, and ends when its standard input closes.
 """

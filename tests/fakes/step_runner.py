@@ -61,8 +61,8 @@ class ScriptedStepRunner:
         self._subjects: dict[HitlRequestId, str] = {}
         self._decisions: dict[str, tuple[HitlStatus, str | None, str | None]] = {}
         self._open: set[str] = set()
-        self._decided = asyncio.Condition()
-        self._waiting: asyncio.Event = asyncio.Event()
+        self._waiting: set[HitlRequestId] = set()
+        self._changed = asyncio.Condition()
 
     def decide(
         self, subject: str, status: HitlStatus, *, by: str | None = "approver", notes: str | None = None
@@ -77,13 +77,14 @@ class ScriptedStepRunner:
     async def settle(self, subject: str, status: HitlStatus = HitlStatus.APPROVED) -> None:
         """Decide what was left open."""
         self.decide(subject, status)
-        self._open.discard(subject)
-        async with self._decided:
-            self._decided.notify_all()
+        async with self._changed:
+            self._open.discard(subject)
+            self._changed.notify_all()
 
-    async def someone_waits(self) -> None:
-        """Return as soon as a run waits for a request that is left open."""
-        await self._waiting.wait()
+    async def waited_for(self, requests: int = 1) -> None:
+        """Return as soon as a run waits for so many requests that are left open."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self._waiting) >= requests)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -120,10 +121,11 @@ class ScriptedStepRunner:
     async def settlement(self, request_id: HitlRequestId, expires_in_seconds: float) -> Settlement:
         self.waits.append(request_id)
         subject = self._subjects[request_id]
-        async with self._decided:
-            while subject in self._open:
-                self._waiting.set()
-                await self._decided.wait()
+        async with self._changed:
+            if subject in self._open:
+                self._waiting.add(request_id)
+                self._changed.notify_all()
+            await self._changed.wait_for(lambda: subject not in self._open)
         return self._settlement(request_id)
 
     async def sleep(self, seconds: float) -> None:

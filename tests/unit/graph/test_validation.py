@@ -439,8 +439,9 @@ class TestDraft:
         found = errors(chain(logging("a")), hitl_gates={"a": gate})
         assert {pointer for pointer, _ in found} == {f"/hitl_gates/a{place}"}
 
-    def test_a_gate_that_guards_nothing_is_an_error(self) -> None:
-        assert errors(chain(logging("publish")), hitl_gates={"pubish": {}}) == {("/hitl_gates/pubish", "unknown_node")}
+    def test_a_gate_that_guards_nothing_is_a_warning(self) -> None:
+        found = warnings(chain(logging("publish")), hitl_gates={"pubish": {}})
+        assert found == {("/hitl_gates/pubish", "gate_on_missing_node")}
 
     @pytest.mark.parametrize("limits", [{"max_steps": 0}, {"max_steps": 10_001}, {"max_steps": "5"}, {"max_cost": 5}])
     def test_limits_that_are_none(self, limits: JsonObject) -> None:

@@ -12,7 +12,6 @@ from aumos_agent_framework.core.graph.schema import ApprovalNode, Node
 from aumos_agent_framework.core.graph.state import check_size, reducer_function
 from aumos_agent_framework.core.types import JsonObject
 
-
 _VISITS_PER_REST = 500
 _REST_SECONDS = 0.001
 """Transforms alone never wait, and a durable engine takes seconds of work without a pause for a deadlock."""
