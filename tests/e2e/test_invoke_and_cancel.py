@@ -30,7 +30,7 @@ class TestInvoke:
         body = {"input_data": {"topic": "tides"}, "session_id": "s-1"}
         answer = acme.vera.send("POST", f"/agents/{agent['id']}/invoke", 200, json=body)
         require_invocation(answer)
-        assert (answer["status"], answer["output_data"]) == ("completed", {"output": "noted tides"})
+        assert (answer["status"], answer["output_data"]) == ("completed", {"topic": "tides", "output": "noted tides"})
         assert (answer["usage"]["model_calls"], answer["usage"]["tool_calls"]) == (2, 1)
         run = runs.execution(acme.vera, answer["execution_id"])
         require_execution(run)

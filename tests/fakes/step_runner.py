@@ -145,7 +145,7 @@ class ScriptedStepRunner:
         if settlement.status is HitlStatus.APPROVED:
             return None
         said = f"{settlement.status} by {settlement.decided_by}: {settlement.notes}"
-        return ActResult(ActStatus.REJECTED, code="hitl_rejected", message=said)
+        return ActResult(ActStatus.REJECTED, code=f"hitl_{settlement.status}", message=said)
 
     def _request(self, call_id: str, subject: str) -> HitlRequestId:
         if call_id not in self._requests:

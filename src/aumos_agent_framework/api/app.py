@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
 from aumos_agent_framework.api import health
+from aumos_agent_framework.api.docs_page import install_docs_page
 from aumos_agent_framework.api.errors import install_error_handlers
 from aumos_agent_framework.api.middleware import BodyLimit, FaultBoundary, RequestScope
 from aumos_agent_framework.api.openapi import describe
@@ -42,12 +43,13 @@ def create_app(open_services: ServicesOpener) -> FastAPI:
     app = Api(
         lifespan=lifespan,
         redirect_slashes=False,  # a redirect would carry the token and the body to an address nobody asked for
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         middleware=[Middleware(RequestScope), Middleware(FaultBoundary), Middleware(BodyLimit)],
     )
     install_error_handlers(app)
+    install_docs_page(app)
     for router in (
         workflows.router,
         executions.router,

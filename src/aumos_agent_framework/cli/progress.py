@@ -56,6 +56,10 @@ class Progress:
         self._print("", f"data:     {data_dir}")
         self._print("", f"a token:  {_program()} token --tenant demo --subject alice --role developer{option}")
 
+    def stopping(self) -> None:
+        """Print that the end has begun; it takes some seconds."""
+        self._print("", "stopping")
+
     def stopped(self) -> None:
         """Print that nothing runs any more."""
         self._print("", "stopped")

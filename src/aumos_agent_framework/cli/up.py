@@ -48,6 +48,8 @@ async def run_until_stopped(config: StackConfig, parent: int | None) -> None:
     if parent is not None:
         reasons.add(asyncio.create_task(_parent_ended(parent)))
     await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        progress.stopping()
     for task in reasons:
         task.cancel()
     await asyncio.wait(reasons)

@@ -45,7 +45,8 @@ def api(host: str, port: int, environment: Mapping[str, str]) -> Component:
 def worker(environment: Mapping[str, str]) -> Component:
     """Return the component ``worker``. It is ready when Temporal sees it poll for work."""
     describe = (
-        *(binaries.temporal(), "task-queue", "describe", "--output", "json"),
+        # The other mode's answer is a cached one, up to 2 s old.
+        *(binaries.temporal(), "task-queue", "describe", "--legacy-mode", "--output", "json"),
         *("--address", environment["TEMPORAL_SERVER_URL"]),
         *("--namespace", environment["TEMPORAL_NAMESPACE"]),
         *("--task-queue", environment["TEMPORAL_TASK_QUEUE"]),

@@ -1,11 +1,11 @@
 """Keeping a process running: start, watch, restart, stop."""
 
 import asyncio
+import contextlib
 import signal
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class Supervised:
                 await process.wait()
         return _how_it_ended(process)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _process(self) -> AsyncIterator[Process]:
         process = await spawn(self._component.command, self._log)
         try:
@@ -143,13 +143,14 @@ class Supervised:
 async def _end(process: Process, command: Command, grace_seconds: float) -> None:
     if process.returncode is not None:
         return
-    process.send_signal(command.stop_signal)
-    try:
-        async with asyncio.timeout(grace_seconds):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    with contextlib.suppress(ProcessLookupError):  # it may end by itself just now
+        process.send_signal(command.stop_signal)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+    await process.wait()
 
 
 def _how_it_ended(process: Process) -> str:

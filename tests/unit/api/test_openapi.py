@@ -1,5 +1,6 @@
 """The description: complete, and true to what the service does."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +94,14 @@ class TestDocument:
     @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
     async def test_needs_no_token(self, nobody: httpx2.AsyncClient, path: str) -> None:
         assert (await nobody.get(path)).status_code == 200
+
+    async def test_the_page_loads_nothing_from_elsewhere(self, nobody: httpx2.AsyncClient) -> None:
+        page = (await nobody.get("/docs")).text
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert [path for path in loaded if not path.startswith("/docs/assets/")] == []
+        for path in loaded:
+            answer = await nobody.get(path)
+            assert (answer.status_code, bool(answer.content)) == (200, True), path
 
     async def test_is_what_is_served(self, nobody: httpx2.AsyncClient) -> None:
         assert (await nobody.get("/openapi.json")).json() == DOCUMENT

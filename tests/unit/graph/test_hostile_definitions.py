@@ -137,7 +137,7 @@ def put(document: JsonValue, path: Path, value: JsonValue) -> JsonValue:
     """Return the document with another value at a path."""
     if not path:
         return value
-    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy: JsonValue = dict(document) if isinstance(document, dict) else list(document)
     copy[path[0]] = put(document[path[0]], path[1:], value)
     return copy
 

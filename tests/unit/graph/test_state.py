@@ -109,7 +109,8 @@ class TestStart:
         assert f"The reducer {reducer} starts from" in str(first_value_fault({"x-reducer": reducer}, value))
 
     def test_replace_starts_from_anything(self) -> None:
-        for value in (None, True, 1, "a", [], {}):
+        anything: list[Any] = [None, True, 1, "a", [], {}]
+        for value in anything:
             assert first_value_fault({}, value) is None
 
     @pytest.mark.parametrize(
@@ -195,7 +196,8 @@ class TestWrites:
 
     def test_undeclared_keys_take_anything(self) -> None:
         written_to = channels({}, frozenset({"free"}))["free"]
-        for value in (None, 1, "a", [], {"a": 1}):
+        anything: list[Any] = [None, True, 1, "a", [], {}]
+        for value in anything:
             written_to.check(value)
 
 

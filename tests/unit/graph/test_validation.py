@@ -319,7 +319,7 @@ class TestState:
         }
 
     def test_a_key_that_no_expression_can_use(self) -> None:
-        state = {"properties": {"a/b": {}, "log": {}}}
+        state: JsonObject = {"properties": {"a/b": {}, "log": {}}}
         assert errors(chain(logging("a"), state=state)) == {
             ("/graph_definition/state/properties/a~1b", "state_key_invalid")
         }
@@ -344,7 +344,7 @@ class TestState:
             "t": transform(typo="1"),
             "c": {"type": "tool", "tool": "off", "output": "slip"},
         }
-        declared = {"properties": {"log": {}}}
+        declared: JsonObject = {"properties": {"log": {}}}
         assert warnings(chain(nodes, state=declared)) == {
             ("/graph_definition/nodes/t/set/typo", "undeclared_state"),
             ("/graph_definition/nodes/c/output", "undeclared_state"),
@@ -458,7 +458,7 @@ class TestDraft:
         }
 
     def test_all_faults_are_told_at_once(self) -> None:
-        nodes = {
+        nodes: dict[str, JsonObject] = {
             "a": {"type": "agent", "prompt": "${{ foo }}"},
             "t": {"type": "tool", "tool": "lookup", "arguments": {"query": 3}},
             "x": {"type": "tool", "tool": "nope"},

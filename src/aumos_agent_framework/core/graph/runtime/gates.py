@@ -7,6 +7,8 @@ from aumos_agent_framework.core.graph.runtime.journal import Step, bounded
 from aumos_agent_framework.core.types import JsonObject
 
 _MAX_SHOWN_BYTES = 65_536
+REJECTED = "hitl_rejected"
+"""A no at any gate, a deadline's as well (ADR 0009); the message says whose."""
 
 
 class RejectedError(NodeFailedError):
@@ -16,7 +18,7 @@ class RejectedError(NodeFailedError):
         how = {HitlStatus.EXPIRED: "was not decided in time", HitlStatus.CANCELLED: "was cancelled"}
         text = how.get(settlement.status, f"was rejected by {settlement.decided_by}")
         notes = f": {settlement.notes}" if settlement.notes else "."
-        super().__init__("hitl_rejected", f"The gate {gate} {text}{notes}")
+        super().__init__(REJECTED, f"The gate {gate} {text}{notes}")
 
 
 async def ask(context: RunContext, gate: Gate, node: str, visit: int, shown: JsonObject, step: Step) -> Settlement:

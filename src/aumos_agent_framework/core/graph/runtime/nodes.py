@@ -9,7 +9,7 @@ from aumos_agent_framework.core.domain.effects import ActStatus
 from aumos_agent_framework.core.domain.hitl import HitlStatus
 from aumos_agent_framework.core.graph.runtime.agent_loop import Conversation, converse, opening_messages, parse_answer
 from aumos_agent_framework.core.graph.runtime.context import NodeFailedError, RunContext, retry_policy
-from aumos_agent_framework.core.graph.runtime.gates import RejectedError, ask
+from aumos_agent_framework.core.graph.runtime.gates import REJECTED, RejectedError, ask
 from aumos_agent_framework.core.graph.runtime.journal import Step
 from aumos_agent_framework.core.graph.runtime.tool_calls import Call, call_tool
 from aumos_agent_framework.core.graph.schema import (
@@ -67,6 +67,8 @@ async def _tool(context: RunContext, name: str, visit: int, node: ToolNode, stat
     )
     step = context.journal.open(name, "tool", {"tool": node.tool, "arguments": arguments})
     result = await call_tool(context, call, step)
+    if result.status is ActStatus.REJECTED:
+        raise NodeFailedError(REJECTED, result.message)
     if result.status is not ActStatus.DONE:
         raise NodeFailedError(result.code, result.message)
     return _write(node.output, result.result)
