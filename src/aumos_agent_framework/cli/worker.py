@@ -1,6 +1,8 @@
 """``agf worker``."""
 
 import asyncio
+import sys
+import warnings
 
 import structlog
 
@@ -21,3 +23,13 @@ def run_worker() -> None:
     for warning in startup_warnings():
         structlog.get_logger(__name__).warning("setting_without_effect", detail=warning)
     asyncio.run(run(settings))
+    _leave_parked_runs()
+
+
+def _leave_parked_runs() -> None:
+    """Say nothing of runs that wait: they go on in another process, and what they are here ends with this one.
+
+    LangGraph complains when the interpreter takes its suspended generators apart.
+    """
+    warnings.simplefilter("ignore")
+    sys.unraisablehook = lambda _: None

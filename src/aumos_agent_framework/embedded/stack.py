@@ -21,7 +21,7 @@ from aumos_agent_framework.embedded.components import (
 )
 from aumos_agent_framework.embedded.config import StackConfig
 from aumos_agent_framework.embedded.credentials import Credentials, load_or_create
-from aumos_agent_framework.embedded.environment import environment
+from aumos_agent_framework.embedded.environment import MIGRATION_URL, environment
 from aumos_agent_framework.embedded.errors import PortTakenError, StackError, log_tail
 from aumos_agent_framework.embedded.issuer import IssuerServer
 from aumos_agent_framework.embedded.ports import LOOPBACK, port_variable
@@ -127,6 +127,8 @@ class EmbeddedStack:
             steps.append(self._serve_issuer(self._ports[ISSUER]))
         if parts.migration is not None:
             steps.append(self._migrate(parts.migration))
+        elif POSTGRES in self._config.external:
+            self._board.note(f"database left as it is: {MIGRATION_URL} is not set")
         await _all(steps)
 
     async def _start_services(self, parts: assembly.Parts) -> None:

@@ -90,6 +90,22 @@ def require_issuer(settings: Settings) -> None:
         )
 
 
+def require_servers(settings: Settings) -> None:
+    """Refuse to go on without the servers that every process of the service needs.
+
+    Raises:
+        SettingsError: names all that are not set.
+    """
+    addresses = {
+        "AUMOS_DATABASE__URL": settings.database.url,
+        "AUMOS_REDIS__URL": settings.redis.url,
+        "TEMPORAL_SERVER_URL": settings.temporal.server_url,
+    }
+    missing = [variable for variable, address in addresses.items() if address is None]
+    if missing:
+        raise SettingsError(f"Not set: {', '.join(missing)}; `agf up` starts local servers.")
+
+
 def all_variables() -> tuple[Variable, ...]:
     """Return the variable of every setting, in the order of ``.env.example``."""
     return variables_of(Settings)

@@ -8,8 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from aumos_agent_framework.embedded.components import ComponentStatus
 from tests.running_stack import RunningStack, supervisor
 from tests.servers import ROOT
+
+
+class Changes:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.statuses: list[ComponentStatus] = []
+        self.notes: list[str] = []
+
+    def changed(self, status: ComponentStatus) -> None:
+        self.statuses.append(status)
+
+    def noted(self, message: str) -> None:
+        self.notes.append(message)
+
 
 Up = Callable[..., AbstractContextManager[RunningStack]]
 

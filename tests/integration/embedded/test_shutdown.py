@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from aumos_agent_framework.embedded.assembly import Parts
-from aumos_agent_framework.embedded.components import Command, Component, ComponentState, ComponentStatus
+from aumos_agent_framework.embedded.components import Command, Component, ComponentState
 from aumos_agent_framework.embedded.layout import DataDir
 from aumos_agent_framework.embedded.ports import is_free
 from aumos_agent_framework.embedded.processes import ProcessId
 from aumos_agent_framework.embedded.stack import EmbeddedStack
 from aumos_agent_framework.embedded.state import read_state
-from tests.integration.embedded.conftest import Up
+from tests.integration.embedded.conftest import Changes, Up
 from tests.running_stack import READY_SECONDS, RunningStack
 from tests.servers import ROOT, config
 from tests.waiting import eventually
@@ -50,19 +50,6 @@ async def test_services_stop_before_the_servers_that_they_use(tmp_path: Path) ->
     stopped = [status.name for status in changes.statuses if status.state is ComponentState.STOPPED]
     assert set(stopped[:2]) == {"api", "worker"}
     assert stopped[2:] == ["redis"]
-
-
-class Changes:
-    """A listener that remembers."""
-
-    def __init__(self) -> None:
-        self.statuses: list[ComponentStatus] = []
-
-    def changed(self, status: ComponentStatus) -> None:
-        self.statuses.append(status)
-
-    def noted(self, message: str) -> None:
-        raise AssertionError(message)
 
 
 def test_killed_supervisor_takes_its_servers_along(up: Up) -> None:

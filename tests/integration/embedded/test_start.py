@@ -20,7 +20,7 @@ from aumos_agent_framework.embedded.processes import ProcessId
 from aumos_agent_framework.embedded.stack import EmbeddedStack
 from aumos_agent_framework.embedded.state import StackState, read_state, write_state
 from aumos_agent_framework.embedded.supervisor import RestartPolicy
-from tests.integration.embedded.conftest import Up
+from tests.integration.embedded.conftest import Changes, Up
 from tests.servers import config
 
 
@@ -134,12 +134,15 @@ async def test_remembered_port_that_is_taken_now_is_given_up(tmp_path: Path) -> 
 async def test_configured_servers_are_not_started(tmp_path: Path) -> None:
     addresses = {name: f"{name}.example:1" for name in ("postgres", "redis", "temporal", "kafka", "issuer", "llm-stub")}
     wanted = replace(config(tmp_path, *addresses), external=addresses)
-    async with EmbeddedStack(wanted) as stack:
+    changes = Changes()
+    async with EmbeddedStack(wanted, listener=changes) as stack:
         state = read_state(DataDir(tmp_path).state)
         assert {(s.name, s.state, s.pid, s.url) for s in state.components.values()} == {
             (name, ComponentState.EXTERNAL, None, url) for name, url in addresses.items()
         }
         assert "AUMOS_DATABASE__URL" not in stack.environment()
+    assert changes.statuses == list(state.components.values())
+    assert changes.notes == ["database left as it is: AUMOS_AGF_DATABASE__MIGRATION_URL is not set"]
     assert not any((tmp_path / name).exists() for name in addresses)
 
 

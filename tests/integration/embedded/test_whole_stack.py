@@ -99,6 +99,13 @@ def test_taken_port_of_the_api_is_one_clear_line(stack: RunningStack, tmp_path: 
     )
 
 
+def test_detached_stack_that_does_not_start_says_why(stack: RunningStack, tmp_path: Path) -> None:
+    result = _agf("up", "--detach", data_dir=tmp_path / "data", AUMOS_AGF_PORT=str(stack.component("api").port))
+    assert result.returncode == 1
+    assert "wanted for api, is taken by another program" in result.stdout
+    assert result.stderr == "agf: The stack did not start.\n"
+
+
 def _agf(*arguments: str, data_dir: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "aumos_agent_framework.cli", *arguments, "--data-dir", str(data_dir)]
     environment: dict[str, Any] = {**os.environ, "AUMOS_AGF_PORT": "0", **variables}

@@ -34,7 +34,7 @@ class TestBefore:
         ran = await guarded({"approver_level": 4, "description": "Look."}, runner)
         assert ran.state["page"] == {"pages": 3}
         (command,) = runner.gates
-        assert (command.gate.name, command.call_id, command.node) == ("go.before", "go.before:1", "go")
+        assert (command.gate.name, command.call_id, command.node) == ("go.before", "go:1:before", "go")
         assert (command.gate.approver_level, command.gate.description) == (4, "Look.")
         assert command.context_data == {"state": INPUT}
         assert [(step.kind, step.status) for step in ran.steps] == [
@@ -71,13 +71,20 @@ class TestBefore:
         ((stored,),) = runner.saved
         assert (stored.kind, stored.status, stored.node) == ("gate", StepStatus.WAITING, "go")
 
+    async def test_a_gate_found_decided_is_not_waited_for(self) -> None:
+        runner = runner_with(("go.before", HitlStatus.REJECTED))
+        runner.found_decided.add("go.before")
+        ran = await guarded({}, runner)
+        assert ran.fault.code == "hitl_rejected"
+        assert runner.saved == []
+
 
 class TestAfter:
     async def test_people_see_what_the_node_would_write(self) -> None:
         runner = runner_with()
         ran = await guarded({"when": "after"}, runner)
         (command,) = runner.gates
-        assert (command.gate.name, command.call_id) == ("go.after", "go.after:1")
+        assert (command.gate.name, command.call_id) == ("go.after", "go:1:after")
         assert command.context_data == {"state": {**INPUT, "page": {"pages": 3}}}
         assert [step.kind for step in ran.steps] == ["tool", "gate"]
 
@@ -118,3 +125,18 @@ class TestConditions:
         runner = runner_with()
         await run(chain({"a": TOOL, "b": TOOL}), runner, gates={node: {}})
         assert [command.node for command in runner.gates] == [node]
+
+
+async def test_no_two_places_of_a_run_ask_the_same_question() -> None:
+    nodes: dict[str, JsonObject] = {
+        "go": {"type": "approval"},
+        "go.before": {"type": "approval"},
+        "go.after": {**TOOL, "tool": "publish"},
+    }
+    runner = runner_with()
+    runner.risky.add("publish")
+    gates: dict[str, JsonObject] = {"go": {}, "go.before": {"when": "after"}, "go.after": {}}
+    ran = await run(chain(nodes), runner, gates=gates)
+    assert ran.error is None
+    asked = [command.call_id for command in runner.gates] + [runner.acts[0].command.call_id]
+    assert len(set(asked)) == len(asked) == 6
