@@ -36,10 +36,17 @@ class Person:
     http: httpx2.Client = field(repr=False)
 
     def ask(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        """Send a request and return whatever comes; ``path`` below /api/v1 may leave that out."""
+        """Send a request and return whatever comes; ``path`` may leave out /api/v1."""
+        return self.judged(self.exchange(method, path, **options))
+
+    def exchange(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request once, and say nothing about what comes."""
         headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **options.pop("headers", {})}
-        answer = self.http.request(method, full_path(path), headers=headers, **options)
-        assert answer.status_code < 500, f"{method} {path}: {answer.status_code} {answer.text}"
+        return self.http.request(method, full_path(path), headers=headers, **options)
+
+    def judged(self, answer: httpx2.Response) -> httpx2.Response:
+        """Hold an answer against the contract; the service may refuse, it may not fail."""
+        assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
         self.contract.check(answer)
         if answer.status_code >= 400:
             _check_problem(answer)
@@ -109,7 +116,8 @@ def service_on(stack: RunningStack) -> Iterator[Service]:
 
 def full_path(path: str) -> str:
     """Return the path with its prefix."""
-    return path if path.startswith(("/api/", "/live", "/ready", "/openapi", "/docs")) else f"/api/v1{path}"
+    complete = ("http://", "/api/", "/live", "/ready", "/openapi", "/docs")
+    return path if path.startswith(complete) else f"/api/v1{path}"
 
 
 def _check_problem(answer: httpx2.Response) -> None:

@@ -171,7 +171,7 @@ class TestAgents:
 
     def test_unknown_tool_is_pointed_at(self, acme: Tenant) -> None:
         agent = scripted_agent(acme.dev)
-        body = {"tool_access": {"nobodys_tool": {}}}
+        body: dict[str, Any] = {"tool_access": {"nobodys_tool": {}}}
         problem = acme.dev.refused("PUT", f"/agents/{agent['id']}/tools", 422, "invalid_input", json=body)
         assert [place["pointer"] for place in problem["errors"]] == ["/tool_access/nobodys_tool"]
         problem = acme.dev.refused("POST", "/agents", 422, "invalid_input", json=agent_draft(**body))

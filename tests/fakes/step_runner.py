@@ -41,6 +41,7 @@ class ScriptedStepRunner:
     in ``answers``: an ``ActResult`` to give or an error to raise, taken from the left. Tools in ``risky`` need an
     approval first, as the door does it. ``turns`` maps models' names to what they answer next. Gates and risky calls
     are approved unless ``decide`` says otherwise or ``leave_open`` lets them wait; both take a gate's or tool's name.
+    Gates in ``found_decided`` have their decision already when they are opened.
     ``now`` stands still but for ``sleep``.
     """
 
@@ -49,6 +50,7 @@ class ScriptedStepRunner:
         self.answers: defaultdict[str, deque[ActResult | Exception]] = defaultdict(deque)
         self.risky: set[str] = set()
         self.turns: defaultdict[str, deque[ModelTurn | Exception]] = defaultdict(deque)
+        self.found_decided: set[str] = set()
         self.acts: list[RecordedAct] = []
         self.thoughts: list[ThinkCommand] = []
         self.gates: list[OpenGateCommand] = []
@@ -116,7 +118,9 @@ class ScriptedStepRunner:
     async def open_gate(self, command: OpenGateCommand) -> OpenedRequest:
         self.gates.append(command)
         name = command.gate.name
-        return OpenedRequest(self._request(command.call_id, name), HitlStatus.PENDING, EXPIRES_IN_SECONDS)
+        request_id = self._request(command.call_id, name)
+        status = self._settlement(request_id).status if name in self.found_decided else HitlStatus.PENDING
+        return OpenedRequest(request_id, status, EXPIRES_IN_SECONDS)
 
     async def settlement(self, request_id: HitlRequestId, expires_in_seconds: float) -> Settlement:
         self.waits.append(request_id)

@@ -66,8 +66,6 @@ class UnavailableError(AgfError):
 class ModelError(AgfError):
     """A model call failed (``retryable`` as the model's status says; ``retry_after_seconds`` if it said so)."""
 
-    def __init__(
-        self, code: str, message: str, *, retryable: bool, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
         super().__init__(code, message, retryable=retryable)
         self.retry_after_seconds = retry_after_seconds

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,11 @@ class TestSchemas:
     def test_nothing_outside_is_fetched(self, reference: str) -> None:
         with pytest.raises(ValueError, match=re.escape(reference)):
             check_schema({"properties": {"a": {"$ref": reference}}})
+
+    def test_not_even_a_schema_that_is_there_to_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "good.json").write_text('{"type": "string"}', encoding="utf-8")
+        with pytest.raises(ValueError, match="may not refer to file:"):
+            check_schema({"$ref": (tmp_path / "good.json").as_uri()})
 
     def test_a_schema_may_refer_to_the_meta_schema_without_a_network(self) -> None:
         schema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}

@@ -47,7 +47,8 @@ class TestSteps:
         definition["nodes"]["a"]["on_error"] = "b"
         definition["nodes"]["b"] = transform(m="1")
         definition["edges"].append({"from": "b", "to": "END"})
-        assert (await run(definition, max_steps=7)).fault.code == "step_limit_exceeded"
+        ran = await run(definition, max_steps=7)
+        assert (ran.fault.code, ran.fault.node) == ("step_limit_exceeded", "a")
 
     async def test_branches_share_the_steps(self) -> None:
         definition = graph(logging("a", "b", "c", "d"), "a > b > d > END", "a > c > d", state=LOG)

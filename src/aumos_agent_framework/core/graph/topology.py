@@ -48,15 +48,12 @@ class Topology:
                 found.setdefault(target, []).append(node)
         return {node: tuple(dict.fromkeys(origins)) for node, origins in found.items()}
 
-    def reachable(self, origins: Iterable[str], *, without: str | None = None) -> frozenset[str]:
-        """Return what can be reached from the origins, themselves included, not going on through ``without``."""
+    def reachable(self, origins: Iterable[str]) -> frozenset[str]:
+        """Return what can be reached from the origins, themselves included."""
         seen = set(origins)
         todo = deque(seen)
         while todo:
-            node = todo.popleft()
-            if node == without:
-                continue
-            for target in self.out(node).targets:
+            for target in self.out(todo.popleft()).targets:
                 if target not in seen:
                     seen.add(target)
                     todo.append(target)

@@ -17,6 +17,7 @@ from temporalio.exceptions import (
     ApplicationError,
     FailureError,
     TimeoutError as TemporalTimeout,
+    TimeoutType,
     is_cancelled_exception,
 )
 
@@ -47,6 +48,8 @@ _BOOKKEEPING_RETRY = TemporalRetry(
 """Without a last attempt: a run's end must reach the database however long that is away."""
 _OUTAGE_WAITS = 2_000
 _LONGEST_OUTAGE_WAIT = 30.0
+_WORKER_LOST = "worker_lost"
+_MAX_LOSSES = 10
 _MAX_COMMAND_BYTES = 1_500_000  # Temporal refuses payloads above 2 MB
 _STEPS_PER_SAVE = 40  # times twice the journal's bound of one value: well below 2 MB
 _DEADLINE_SLACK = 0.5
@@ -158,12 +161,17 @@ class TemporalStepRunner:
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a step for as long as something of our own is away; such attempts are not the step's own."""
+    """Repeat a step for as long as something of our own is away; such attempts are not the step's own.
+
+    Nor is it the step's failure that its worker died, unless that happens again and again: then it may be its cause.
+    """
+    losses = 0
     for wait in _outage_waits():
         try:
             return await _translated(call())
         except StepFailedError as error:
-            if error.code != names.UNAVAILABLE:
+            losses += error.code == _WORKER_LOST
+            if error.code not in {names.UNAVAILABLE, _WORKER_LOST} or losses > _MAX_LOSSES:
                 raise
         await asyncio.sleep(wait)
     raise StepFailedError(names.UNAVAILABLE, "Databases or engine stayed away; given up.")
@@ -187,6 +195,8 @@ async def _translated(call: Awaitable[T]) -> T:
         cause = fault.cause if isinstance(fault, ActivityError) else fault
         if isinstance(cause, ApplicationError):
             raise StepFailedError(cause.type or "step_failed", cause.message) from fault
+        if isinstance(cause, TemporalTimeout) and cause.type is TimeoutType.HEARTBEAT:
+            raise StepFailedError(_WORKER_LOST, "Its worker was lost in the middle of the step.") from fault
         if isinstance(cause, TemporalTimeout):
             raise StepFailedError("step_timeout", "The step did not answer in time.") from fault
         raise StepFailedError("step_failed", str(cause or fault)) from fault

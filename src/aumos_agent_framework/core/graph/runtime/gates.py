@@ -21,15 +21,18 @@ class RejectedError(NodeFailedError):
         super().__init__(REJECTED, f"The gate {gate} {text}{notes}")
 
 
-async def ask(context: RunContext, gate: Gate, node: str, visit: int, shown: JsonObject, step: Step) -> Settlement:
-    """Open the gate's request and wait for its end. The request is found again on every repetition."""
+async def ask(context: RunContext, gate: Gate, node: str, call_id: str, shown: JsonObject, step: Step) -> Settlement:
+    """Open the gate's request and wait for its end.
+
+    The request is found again by its call id on every repetition, so no other place in the run may have the same.
+    """
     binding = context.plan.bindings.get(node)
     command = OpenGateCommand(
         tenant_id=context.plan.tenant_id,
         execution_id=context.plan.execution_id,
         workflow_id=context.plan.workflow_id,
         node=node,
-        call_id=f"{gate.name}:{visit}",
+        call_id=call_id,
         gate=gate,
         initiated_by=context.plan.governance.initiated_by,
         agent_id=binding.agent_id if binding else None,
@@ -59,7 +62,9 @@ async def pass_gate(context: RunContext, node: str, visit: int, state: JsonObjec
     if gate.condition is not None and not context.expression(gate.condition).holds(context.scope(state)):
         return
     step = context.journal.open(node, "gate", {"gate": gate.name})
-    settlement = await ask(context, gate, node, visit, {"state": state}, step)
+    # No node's name holds a colon, but one may be called as this gate is.
+    call_id = f"{node}:{visit}:{'before' if before else 'after'}"
+    settlement = await ask(context, gate, node, call_id, {"state": state}, step)
     if settlement.status is not HitlStatus.APPROVED:
         rejection = RejectedError(gate.name, settlement)
         step.failed(ExecutionError(rejection.code, rejection.message, node))

@@ -45,10 +45,6 @@ class Step:
         """The step ended badly."""
         self._journal.close(self.seq, StepStatus.FAILED, error=error, attempts=attempts)
 
-    def cancelled(self) -> None:
-        """The step was stopped."""
-        self._journal.close(self.seq, StepStatus.CANCELLED)
-
 
 class Journal:
     """All steps of one run, in order of start. ``now`` gives the run's time."""

@@ -81,7 +81,7 @@ async def _approval(context: RunContext, name: str, visit: int, node: ApprovalNo
     shown = shown if isinstance(shown, dict) else {"value": shown}
     step = context.journal.open(name, "approval", shown)
     gate = replace(approval_gate(name, node), description=_text(action) or node.description or None)
-    settlement = await ask(context, gate, name, visit, shown, step)
+    settlement = await ask(context, gate, name, f"{name}:{visit}", shown, step)
     decision: JsonObject = {
         "status": str(settlement.status),
         "decided_by": settlement.decided_by,
