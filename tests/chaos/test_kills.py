@@ -5,6 +5,7 @@ import pytest
 from tests.chaos.world import PatientPerson, World, ended_runs
 from tests.e2e import runs
 from tests.e2e.authoring import approval_node, call, call_node, counted_tool, graph, say, scripted_agent, workflow
+from tests.waiting import eventually
 
 RECOVERY_SECONDS = 60
 People = dict[str, PatientPerson]
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 
 class TestWorker:
     def test_killed_in_the_middle_of_tool_calls(self, world: World, people: People) -> None:
-        """Each kind of tool, each kind of activity, before and after the effect; all by one kill."""
+        """Each kind of tool, each kind of activity, before and after the effect, and a model call; all by one kill."""
         dev, counter = people["dev"], world.counter
         tools = {
             "key, before its effect": counted_tool(dev, counter, idempotency="key"),
@@ -31,12 +32,18 @@ class TestWorker:
             started[what] = runs.execute(dev, workflow(dev, graph({"act": call_node(tool, text=what)})))
         for tool in tools.values():
             counter.await_attempts(tool)
+        thinker = scripted_agent(dev, {"delay": 3}, say("thought"))
+        thinking = dev.send("POST", f"/agents/{thinker['id']}/invoke", 202, json={"wait_seconds": 0})["execution_id"]
+        eventually(
+            lambda: "think" in [step["kind"] for step in runs.history(dev, thinking)], RECOVERY_SECONDS, "it thinks"
+        )
         pid = world.kill("worker")
         for tool in tools.values():
             counter.release(tool)
         world.await_back("worker", pid)
 
-        ended = ended_runs(dev, list(started.values()), RECOVERY_SECONDS)
+        ended = ended_runs(dev, [*started.values(), thinking], RECOVERY_SECONDS)
+        assert ended[thinking]["output_data"] == {"output": "thought"}, ended[thinking]["error"]
         for what, tool in tools.items():
             run, attempts, effects = ended[started[what]], counter.attempts(tool), counter.effects(tool)
             if what.startswith("none"):
@@ -122,7 +129,8 @@ class TestServers:
     def test_killed_while_runs_call_tools_think_and_wait(self, world: World, people: People, server: str) -> None:
         alice, bob, counter = people["alice"], people["bob"], world.counter
         held, after, risky = (counted_tool(alice, counter, level=level) for level in (1, 1, 3))
-        agent = scripted_agent(alice, {"delay": 1}, call(held), say("done"), tools=[held])
+        access = {held: {"enabled": True, "rate_limit": 1000}}  # counted in Redis
+        agent = scripted_agent(alice, {"delay": 1}, call(held), say("done"), tool_access=access)
         definitions = [
             graph({"act": call_node(held)}),
             graph({"work": {"type": "agent", "prompt": "go"}}),
@@ -152,3 +160,22 @@ class TestServers:
         for tool, calls in ((held, 2), (after, 2), (risky, 1)):
             assert len({attempt.key for attempt in counter.attempts(tool)}) == calls
             assert len(counter.effects(tool)) == calls
+
+    def test_everything_killed_at_once(self, world: World, people: People) -> None:
+        """As when the machine runs out of memory: the supervisor brings all of it back."""
+        alice, bob, counter = people["alice"], people["bob"], world.counter
+        held, risky = counted_tool(alice, counter), counted_tool(alice, counter, level=3)
+        counter.hold(held, "after")
+        definitions = [graph({"act": call_node(held)}), graph({"act": call_node(risky)})]
+        started = [runs.execute(alice, workflow(alice, definition)) for definition in definitions]
+        counter.await_attempts(held)
+        asked = runs.question(bob, started[1])
+        names = ("worker", "api", "temporal", "postgres", "redis", "llm-stub", "kafka")
+        pids = {name: world.kill(name) for name in names}
+        counter.release(held)
+        for name, pid in pids.items():
+            world.await_back(name, pid)
+        bob.decide(asked)
+        ended = ended_runs(alice, started, RECOVERY_SECONDS)
+        assert {run["status"] for run in ended.values()} == {"completed"}, [run["error"] for run in ended.values()]
+        assert (len(counter.attempts(held)), len(counter.effects(held)), len(counter.effects(risky))) == (2, 1, 1)

@@ -53,6 +53,12 @@ class World:
         self._stack = None
         self._running.close()
 
+    def crash(self) -> None:
+        """Kill the supervisor with SIGKILL; what becomes of its children is the product's business."""
+        self.stack.process.kill()
+        self.stack.process.wait()
+        self.stop()
+
     def close(self) -> None:
         """Stop everything for good."""
         self.stop()

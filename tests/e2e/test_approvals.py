@@ -1,7 +1,10 @@
 """Approvals of risky calls: of exactly these arguments, by the right number of the right people, once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.e2e import runs
@@ -143,3 +146,71 @@ class TestSeparationOfDuties:
         acme.ada.refused("POST", f"/hitl/{asked['id']}/approve", 403, "role_missing", json={})
         runs.approve(acme.vera, asked)
         runs.ended(acme.dev, run)
+
+
+class TestRaces:
+    """Many people decide one request at the same moment."""
+
+    def test_one_decision_wins_and_the_call_is_made_accordingly(self, acme: Tenant, counter: EffectCounter) -> None:
+        for _ in range(5):
+            tool = counted_tool(acme.alice, counter, level=3)
+            run = runs.execute(acme.alice, workflow(acme.alice, graph({"act": call_node(tool)})))
+            asked = runs.question(acme.bob, run)
+            votes = [("bob", "approve"), ("ada", "reject"), ("abe", "approve"), ("pia", "reject"), ("pam", "approve")]
+            answers = self.at_once(acme, asked, votes)
+            won = [vote for vote, answer in zip(votes, answers, strict=True) if answer.status_code == 200]
+            assert len(won) == 1
+            assert {answer.status_code for answer in answers} == {200, 409}
+            settled = acme.vera.get(f"/hitl/{asked['id']}")
+            assert [(vote["decided_by"], vote["decision"]) for vote in settled["decisions"]] == won
+            approved = won[0][1] == "approve"
+            runs.ended(acme.alice, run, "completed" if approved else "failed")
+            assert len(counter.attempts(tool)) == (1 if approved else 0)
+
+    def test_both_approvals_of_level_5_count(self, acme: Tenant, counter: EffectCounter) -> None:
+        tool = counted_tool(acme.pia, counter, level=5)
+        run = runs.execute(acme.pia, workflow(acme.pia, graph({"act": call_node(tool)})))
+        asked = runs.question(acme.pam, run)
+        answers = self.at_once(acme, asked, [("pam", "approve"), ("pete", "approve")])
+        assert {answer.status_code for answer in answers} == {200}
+        runs.ended(acme.pia, run)
+        assert (len(counter.attempts(tool)), len(counter.effects(tool))) == (1, 1)
+
+    def test_one_person_counts_once_however_often_they_ask(self, acme: Tenant, counter: EffectCounter) -> None:
+        tool = counted_tool(acme.pia, counter, level=5)
+        run = runs.execute(acme.pia, workflow(acme.pia, graph({"act": call_node(tool)})))
+        asked = runs.question(acme.pam, run)
+        answers = self.at_once(acme, asked, [("pam", "approve")] * 5)
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
+        assert runs.questions(acme.vera, run)[0]["status"] == "pending"
+        runs.reject(acme.pete, asked)
+        runs.failed(acme.pia, run, "hitl_rejected")
+        assert counter.attempts(tool) == []
+
+    def test_cancelling_and_approving_at_once_ends_in_one_of_the_two(
+        self, acme: Tenant, counter: EffectCounter
+    ) -> None:
+        for _ in range(5):
+            tool = counted_tool(acme.alice, counter, level=3)
+            run = runs.execute(acme.alice, workflow(acme.alice, graph({"act": call_node(tool)})))
+            asked = runs.question(acme.bob, run)
+            with ThreadPoolExecutor(2) as people:
+                cancelling = people.submit(acme.alice.ask, "POST", f"/executions/{run}/cancel", json={})
+                approving = people.submit(acme.bob.ask, "POST", f"/hitl/{asked['id']}/approve", json={})
+            assert cancelling.result().status_code in {202, 409}
+            status = acme.vera.get(f"/hitl/{asked['id']}")["status"]
+            assert status == ("approved" if approving.result().status_code == 200 else "cancelled")
+            runs.ended(acme.vera, run, *(("cancelled",) if status == "cancelled" else ("cancelled", "completed")))
+            assert status == "approved" or counter.attempts(tool) == []
+            assert len(counter.effects(tool)) == len(counter.attempts(tool)) <= 1
+
+    @staticmethod
+    def at_once(tenant: Tenant, request: dict[str, Any], votes: list[tuple[str, str]]) -> list[httpx2.Response]:
+        start = threading.Barrier(len(votes))
+
+        def vote(name: str, verb: str) -> httpx2.Response:
+            start.wait(10)
+            return tenant.people[name].ask("POST", f"/hitl/{request['id']}/{verb}", json={})
+
+        with ThreadPoolExecutor(len(votes)) as people:
+            return list(people.map(lambda one: vote(*one), votes))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from aumos_agent_framework.core.domain.workflows import ValidationReport
-from aumos_agent_framework.core.graph.expressions import FUNCTIONS, MAX_DEPTH, MAX_EXPRESSION_LENGTH
+from aumos_agent_framework.core.graph.expressions import FUNCTIONS, MAX_DEPTH, MAX_EXPRESSION_LENGTH, MAX_WALKED
 from aumos_agent_framework.core.graph.json_schema import violations
 from aumos_agent_framework.core.graph.schema import REDUCERS, workflow_json_schema
 from aumos_agent_framework.core.graph.state import MAX_STATE_BYTES
@@ -113,6 +113,7 @@ class TestTables:
     def test_limits_are_those_of_the_code(self) -> None:
         limits = section("Limits")
         assert f"| {MAX_EXPRESSION_LENGTH:,} characters |" in limits
+        assert f"go through | {MAX_WALKED:,} |" in limits
         assert f"| {MAX_STATE_BYTES:,} bytes |" in limits
         assert f"| levels of nesting | {MAX_DEPTH} |" in limits
 

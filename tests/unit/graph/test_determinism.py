@@ -21,6 +21,10 @@ ROUNDS = 20
         "state.rows.map(row, row)",
         "{'c': state.wide, 'b': 1, 'a': 2}",
         "[state.wide].map(each, each.map(key, key))",
+        r"[r'\'] + state.wide.map(key, key) + ['\'']",
+        '["""it"s"""] + state.wide.map(key, key)',
+        "state.wide. // a comment's quote\n map // and another\n (key, key)",
+        "1 == 1 // it's\n ? state.wide.map(key, key) : [] // '",
     ],
 )
 def test_maps_are_walked_in_one_order(source: str) -> None:

@@ -1,6 +1,7 @@
 """CEL expressions: what parses, what they may speak of, what they give, how they fail."""
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -232,6 +233,44 @@ class TestFaults:
 
     def test_messages_stay_short_however_long_the_expression(self) -> None:
         assert len(fault_of("state.missing + '" + "x" * 4_000 + "'").message) < 500
+
+    @pytest.mark.parametrize("ending", ["", " || true"])
+    def test_macros_inside_macros_do_not_multiply_without_end(self, ending: str) -> None:
+        source = "true"
+        for level in range(12):
+            source = f"[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].all(x{level}, {source}{ending})"
+        started = time.process_time()
+        with pytest.raises(ExpressionError, match="more than 100,000 items"):
+            evaluate(source)
+        assert time.process_time() - started < 5
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "'" * 4_001,
+            "'" * 3 + "\\" * 4_000,
+            "1." + "//" * 2_000,
+            "1.map" + "//\n" * 1_300 + "(",
+            "'\\" * 2_000,
+            "r'" * 2_001,
+        ],
+    )
+    def test_no_text_is_slow_to_read(self, source: str) -> None:
+        started = time.process_time()
+        assert code_of(source) == "expression_syntax"
+        assert time.process_time() - started < 2
+
+    def test_long_strings_and_comments_are_read_fast(self) -> None:
+        started = time.process_time()
+        assert evaluate("size('" + r"\'" * 1_900 + "')") == 1_900
+        assert evaluate("[1]." + "//\n" * 1_300 + "map(x, x)") == [1]
+        assert time.process_time() - started < 2
+
+    def test_macros_may_go_through_long_lists(self) -> None:
+        rows = [{"n": number} for number in range(50_000)]
+        assert Expression("state.rows.filter(row, row.n > 49997).map(row, row.n)").evaluate(
+            {"state": {"rows": rows}}
+        ) == [49_998, 49_999]
 
     def test_a_hostile_pattern_does_not_take_long(self) -> None:
         text = "a" * 20_000 + "!"

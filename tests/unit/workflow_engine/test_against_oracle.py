@@ -17,7 +17,7 @@ from tests.factories import make_workflow_draft
 from tests.unit.workflow_engine.bench import Ran, run
 from tests.unit.workflow_engine.oracle import END, Condition, Node, Oracle, Prediction, Visit
 
-EXAMPLES = 210
+EXAMPLES = 200
 MAX_NODES = 12
 MAX_STEPS = 5_000
 FAULTS = {"expression_failed", "no_edge_taken"}

@@ -14,6 +14,8 @@ from aumos_agent_framework.core.errors import AgfError
 from aumos_agent_framework.core.types import JsonValue
 
 MAX_EXPRESSION_LENGTH = 4_096
+MAX_WALKED = 100_000
+"""Items that the macros of one evaluation may go through together; about a tenth of a second."""
 MAX_DEPTH = 100
 """Levels of objects and lists in a value; serialisers give up near 250, and what comes in is wrapped on its way."""
 FUNCTIONS = frozenset(
@@ -29,10 +31,18 @@ _TYPES = frozenset(
     {"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"}
 )  # type(state.n) == int
 _MACRO_VARIABLE = re.compile(r"\.(?:map|filter|all|exists|exists_one|existsOne)\(\s*([A-Za-z_]\w*)\s*,")
+_GAP = r"(?>\s|//[^\n]*+)*+"  # possessive: no input may make this slow
 _TOKEN = re.compile(
-    r"""(?P<string>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
-    r"|(?P<macro>\.\s*(?:map|filter|all|exists|exists_one|existsOne)\s*\()",
-    re.DOTALL,
+    rf"""
+    (?P<text>
+        [bB]?[rR](?:\"{{3}}.*?\"{{3}}|'{{3}}.*?'{{3}}|"[^"]*"|'[^']*')  # raw: a backslash is one
+        | \"{{3}}(?:\\.|[^\\])*?\"{{3}} | '{{3}}(?:\\.|[^\\])*?'{{3}}
+        | "(?:\\.|[^"\\])*+" | '(?:\\.|[^'\\])*+'
+        | //[^\n]*
+    )
+    | (?P<macro>\.{_GAP}(?:map|filter|all|exists|exists_one|existsOne){_GAP}\()
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 _IN_ORDER = "in_order"
 _OPEN = "${{"
@@ -84,8 +94,11 @@ class Expression:
         """
         try:
             context = cel.Context({name: scope[name] for name in self._names if name in scope})
-            context.add_function(_IN_ORDER, _in_order)
-            return _to_json(self._program.execute(context))
+            walk = _Walk()
+            context.add_function(_IN_ORDER, walk)
+            value = self._program.execute(context)
+            walk.check()
+            return _to_json(value)
         except KeyError as error:
             message = f"There is no {error}; test with has(...) what may be absent,"
             raise ExpressionError("expression_failed", message, source=self.source) from error
@@ -267,11 +280,31 @@ def _ordered(source: str) -> str:
     The library walks a map in another order at each evaluation, and a run must be the same on every replay. So a call
     that sorts a map's keys, and leaves a list alone, is put before each macro.
     """
-    return _TOKEN.sub(lambda found: found[0] if found["string"] else f".{_IN_ORDER}(){found[0]}", source)
+    return _TOKEN.sub(lambda found: found[0] if found["text"] else f".{_IN_ORDER}(){found[0]}", source)
 
 
-def _in_order(value: object) -> object:
-    return sorted(value, key=lambda key: (type(key).__name__, key)) if isinstance(value, dict) else value
+class _Walk:
+    """The walks of one evaluation's macros: each in order, all together of a bounded length.
+
+    Macros inside macros multiply: a line of text could keep a worker busy for hours.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_WALKED
+
+    def __call__(self, value: object) -> object:
+        if not isinstance(value, dict | list):
+            return value
+        self._left -= len(value)
+        if self._left < 0:
+            return []  # CEL would go on after an error that an || makes up for
+        return sorted(value, key=lambda key: (type(key).__name__, key)) if isinstance(value, dict) else value
+
+    def check(self) -> None:
+        if self._left < 0:
+            raise ValueError(f"The macros would go through more than {MAX_WALKED:,} items")
 
 
 def _key(key: object) -> str:
