@@ -35,13 +35,14 @@ async def _work(container: WorkerContainer, stop: asyncio.Event) -> None:
     worker = create_worker(container.temporal, container.task_queue, container.activities.all())
     working = asyncio.create_task(worker.run(), name="worker")
     relaying = asyncio.create_task(container.relay.run(stop), name="relay")
+    reconciling = asyncio.create_task(container.reconciler.run(stop), name="reconciler")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     _log.info("worker_started", task_queue=container.task_queue)
     try:
-        await asyncio.wait({working, relaying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, relaying, reconciling, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
         if not working.done():
             await worker.shutdown()
-        await asyncio.gather(working, relaying, stopping)
+        await asyncio.gather(working, relaying, reconciling, stopping)
     _log.info("worker_stopped")

@@ -1,10 +1,12 @@
 """A durable engine that keeps what it is told and runs nothing."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aumos_agent_framework.core.domain.executions import RunPlan, StepRecord
 from aumos_agent_framework.core.domain.hitl import Settlement
 from aumos_agent_framework.core.errors import UnavailableError
+from aumos_agent_framework.core.interfaces.durable_executor import EndedRun
 from aumos_agent_framework.core.types import ExecutionId, TenantId
 
 
@@ -17,6 +19,8 @@ class RecordingExecutor:
         self.settled: dict[ExecutionId, list[Settlement]] = {}
         self.cancelled: dict[ExecutionId, str] = {}
         self.live_steps: dict[ExecutionId, tuple[StepRecord, ...]] = {}
+        self.ended: list[EndedRun] = []
+        self.looked_since: list[datetime] = []
         self.calls = 0
 
     def workflow_id(self, tenant_id: TenantId, execution_id: ExecutionId) -> str:
@@ -35,6 +39,11 @@ class RecordingExecutor:
     async def cancel(self, tenant_id: TenantId, execution_id: ExecutionId, reason: str) -> None:
         self._answer()
         self.cancelled.setdefault(execution_id, reason)
+
+    async def ended_unwritten(self, since: datetime) -> Sequence[EndedRun]:
+        self._answer()
+        self.looked_since.append(since)
+        return self.ended
 
     async def steps(self, tenant_id: TenantId, execution_id: ExecutionId) -> Sequence[StepRecord] | None:
         self._answer()

@@ -55,6 +55,7 @@ class ScriptedStepRunner:
         self.thoughts: list[ThinkCommand] = []
         self.gates: list[OpenGateCommand] = []
         self.waits: list[HitlRequestId] = []
+        self.withdrawn: list[HitlRequestId] = []
         self.slept: list[float] = []
         self.saved: list[tuple[StepRecord, ...]] = []
         self.clock = FakeClock()
@@ -131,6 +132,9 @@ class ScriptedStepRunner:
                 self._changed.notify_all()
             await self._changed.wait_for(lambda: subject not in self._open)
         return self._settlement(request_id)
+
+    async def withdraw(self, request_ids: Sequence[HitlRequestId]) -> None:
+        self.withdrawn.extend(request_ids)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -30,7 +30,8 @@ class FakeToolRunner:
     """See ``ToolRunner``.
 
     ``script`` is consumed from the left, one behaviour per call: an outcome to give, an exception to raise, or a
-    coroutine function to await. Without one a call answers ``default``. ``complete`` stands in for ``check``.
+    coroutine function to await. Without one a call answers ``default``. ``complete`` stands in for ``check``. Tools
+    have the same target if their configurations have the same ``ref``, which those of ``tests.factories`` lack.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,9 @@ class FakeToolRunner:
 
     def check(self, draft: ToolDraft) -> ToolDraft:
         return self.complete(draft)
+
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool:
+        return one.get("ref") is not None and one.get("ref") == other.get("ref")
 
     def is_short(self, config: JsonObject) -> bool:
         return self.short

@@ -12,6 +12,7 @@ from aumos_agent_framework.adapters.durable_execution import names
 from aumos_agent_framework.adapters.durable_execution.workflows.messages import (
     FinishRun,
     RequestRef,
+    RequestRefs,
     RunRef,
     SaveSteps,
 )
@@ -19,6 +20,7 @@ from aumos_agent_framework.core.domain.effects import ActCommand, ActResult, Act
 from aumos_agent_framework.core.domain.executions import ExecutionStatus, RunEnd, StepRecord, Usage
 from aumos_agent_framework.core.domain.hitl import HitlStatus, OpenedRequest, OpenGateCommand, Settlement
 from aumos_agent_framework.core.domain.inference import ModelTurn, ThinkCommand, ToolCall
+from aumos_agent_framework.core.errors import UnavailableError
 from aumos_agent_framework.core.types import ExecutionId, HitlRequestId
 
 Act = Callable[[ActCommand], ActResult]
@@ -38,6 +40,10 @@ class ScriptedActivities:
         self.request_id = HitlRequestId(uuid4())
         self.expires_in = 60.0
         self.settled = HitlStatus.PENDING
+        self.looked_up = 0
+        self.withdrawn: list[HitlRequestId] = []
+        self.finish_faults = 0
+        self.finishing = asyncio.Event()
         self.act_script: Act = lambda command: ActResult(ActStatus.DONE, result=command.arguments)
         self.turns: list[ModelTurn | ApplicationError] = []
         self.act_faults: list[ApplicationError] = []
@@ -50,6 +56,7 @@ class ScriptedActivities:
             self.act,
             self.open_gate,
             self.expire_request,
+            self.withdraw_requests,
             self.begin_run,
             self.save_steps,
             self.finish_run,
@@ -102,9 +109,14 @@ class ScriptedActivities:
 
     @activity.defn(name=names.EXPIRE_REQUEST)
     async def expire_request(self, ref: RequestRef) -> Settlement:
-        if self.settled is HitlStatus.PENDING:
+        self.looked_up += 1
+        if self.settled is HitlStatus.PENDING and self.expires_in < 1:
             self.settled = HitlStatus.EXPIRED
-        return Settlement(ref.request_id, self.settled)
+        return Settlement(ref.request_id, self.settled, "bob" if self.settled is HitlStatus.APPROVED else None)
+
+    @activity.defn(name=names.WITHDRAW_REQUESTS)
+    async def withdraw_requests(self, refs: RequestRefs) -> None:
+        self.withdrawn.extend(refs.request_ids)
 
     @activity.defn(name=names.BEGIN_RUN)
     async def begin_run(self, run: RunRef) -> None:
@@ -116,8 +128,13 @@ class ScriptedActivities:
 
     @activity.defn(name=names.FINISH_RUN)
     async def finish_run(self, command: FinishRun) -> None:
-        self.end = command.end
-        self.last_steps = command.steps
+        self.finishing.set()
+        if self.finish_faults > 0:
+            self.finish_faults -= 1
+            raise UnavailableError("database_unavailable", "The database is away.")
+        if self.end is None:  # as in the database, the first end stays
+            self.end = command.end
+            self.last_steps = command.steps
 
     @property
     def finished(self) -> RunEnd:

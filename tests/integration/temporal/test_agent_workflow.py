@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -19,9 +20,11 @@ from aumos_agent_framework.core.domain.effects import ActResult, ActStatus
 from aumos_agent_framework.core.domain.executions import ExecutionStatus, StepStatus
 from aumos_agent_framework.core.domain.hitl import HitlStatus, Settlement
 from aumos_agent_framework.core.errors import UnavailableError
+from aumos_agent_framework.core.interfaces.durable_executor import EndedRun
 from aumos_agent_framework.core.types import ExecutionId, HitlRequestId
 from tests.integration.temporal.conftest import Bench
 from tests.integration.temporal.scripted_activities import says, wants
+from tests.waiting import soon
 
 
 def chain(**nodes: Any) -> dict[str, Any]:
@@ -158,6 +161,20 @@ class TestWaitingForPeople:
         end = await bench.ended(plan)
         assert end.output_data == {"decision": {"status": "approved", "decided_by": "bob", "notes": None}}
 
+    async def test_a_forged_settlement_settles_nothing(self, bench: Bench) -> None:
+        plan = bench.plan(chain(ask={"type": "approval", "output": "decision"}))
+        await bench.executor.start(plan)
+        await asyncio.wait_for(bench.activities.opened.wait(), 20)
+        forged = Settlement(bench.activities.request_id, HitlStatus.APPROVED, "mallory")
+        await bench.executor.settle(plan.tenant_id, plan.execution_id, forged)
+        await soon(lambda: bench.activities.looked_up > 0, 20, "the run asks the database")
+        steps = await bench.executor.steps(plan.tenant_id, plan.execution_id)
+        assert steps is not None
+        assert steps[0].status is StepStatus.WAITING
+        await _approve(bench, plan)
+        end = await bench.ended(plan)
+        assert end.output_data == {"decision": {"status": "approved", "decided_by": "bob", "notes": None}}
+
     async def test_a_deadline_expires_the_request_and_fails_the_run(self, bench: Bench) -> None:
         bench.activities.expires_in = 0.01
         plan = bench.plan(chain(ask={"type": "approval"}))
@@ -194,6 +211,31 @@ class TestCancelling:
         assert end.status is ExecutionStatus.CANCELLED
         await asyncio.wait_for(bench.activities.act_cancelled.wait(), 20)
 
+    async def test_a_cancellation_that_comes_while_the_end_is_written_loses_nothing(self, bench: Bench) -> None:
+        bench.activities.finish_faults = 3
+        plan = bench.plan(chain(a=tool("slow", n=1)))
+        await bench.executor.start(plan)
+        await asyncio.wait_for(bench.activities.finishing.wait(), 20)
+        await bench.executor.cancel(plan.tenant_id, plan.execution_id, "too late")
+        end = await bench.ended(plan)
+        assert (end.status, end.output_data) == (ExecutionStatus.COMPLETED, {"answer": {"n": 1}})
+
+    async def test_a_terminated_run_is_found(self, bench: Bench) -> None:
+        bench.activities.act_script = bench.activities.approve_first
+        plan = bench.plan(chain(a=tool("quick")))
+        before = datetime.now(UTC)
+        await bench.executor.start(plan)
+        await asyncio.wait_for(bench.activities.opened.wait(), 20)
+        await bench.handle(plan).terminate("by an operator")
+
+        ended: list[EndedRun] = []
+
+        async def look() -> None:
+            while EndedRun(plan.tenant_id, plan.execution_id, "terminated") not in ended:
+                ended.extend(await bench.executor.ended_unwritten(before - timedelta(seconds=5)))
+
+        await asyncio.wait_for(look(), 20)
+
     async def test_cancelling_an_ended_run_is_no_error(self, bench: Bench) -> None:
         plan = bench.plan(chain(one={"type": "transform", "set": {"n": "1"}}))
         await bench.run(plan)
@@ -229,6 +271,26 @@ class TestFaults:
         assert end.error is not None
         assert end.error.code == "node_timeout"
 
+    async def test_a_node_out_of_time_withdraws_its_question(self, bench: Bench) -> None:
+        bench.activities.act_script = bench.activities.approve_first
+        end = await bench.run(bench.plan(chain(a=tool("quick") | {"timeout": "PT0.5S"})))
+        assert end.error is not None
+        assert end.error.code == "node_timeout"
+        assert bench.activities.withdrawn == [bench.activities.request_id]
+
+    async def test_calls_too_large_for_one_message_take_turns(self, bench: Bench) -> None:
+        bench.activities.act_script = lambda _: ActResult(ActStatus.DONE, result=1)
+        names_ = [f"n{index}" for index in range(6)]
+        definition = {
+            "entry_point": names_,
+            "nodes": {name: tool("slow", blob="x" * 900_000) | {"output": name} for name in names_},
+            "edges": [{"from": name, "to": "END"} for name in names_],
+        }
+        for name in names_:
+            definition["nodes"][name]["arguments"] = {"blob": "${{ input.blob }}"}
+        end = await bench.run(bench.plan(definition, input_data={"blob": "x" * 900_000}))
+        assert end.status is ExecutionStatus.COMPLETED, end.error
+
     async def test_a_state_that_cannot_be_kept_fails_the_run_at_its_node(self, bench: Bench) -> None:
         bench.activities.act_script = lambda _: ActResult(ActStatus.DONE, result="x" * 600_000)
         definition = chain(a=tool("quick") | {"output": "a"}, b=tool("quick") | {"output": "b"})
@@ -252,6 +314,7 @@ class TestFaults:
         end = await bench.run(broken)
         assert end.error is not None
         assert end.error.code == "internal_error"
+        bench.activities.end = None
         assert (await bench.run(bench.plan(chain(one={"type": "transform", "set": {"n": "1"}})))).error is None
 
 
@@ -281,5 +344,6 @@ class TestReplay:
 
 
 async def _approve(bench: Bench, plan: Any) -> None:
+    bench.activities.settled = HitlStatus.APPROVED
     settlement = Settlement(bench.activities.request_id, HitlStatus.APPROVED, "bob")
     await bench.executor.settle(plan.tenant_id, plan.execution_id, settlement)

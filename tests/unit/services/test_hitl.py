@@ -214,6 +214,15 @@ class TestEdit:
         assert caught.value.code == "already_approved"
         assert await door.request(request.id) == request
 
+    async def test_after_an_edit_the_second_person_says_what_they_saw(self) -> None:
+        door = await Door().set_up(min_privilege_level=SUPER)
+        request = await door.ask()
+        edited = await door.approve(request, PAT, arguments={"path": "draft.md"})
+        with pytest.raises(ConflictError, match=edited.digest) as caught:
+            await door.approve(request, PIA)
+        assert caught.value.code == "digest_required"
+        assert (await door.request(request.id)).status is HitlStatus.PENDING
+
     async def test_the_second_person_approves_what_the_first_has_edited(self) -> None:
         door = await Door().set_up(min_privilege_level=SUPER)
         request = await door.ask()
@@ -349,3 +358,16 @@ class TestReading:
         assert (await door.hitl.list(PAT, FIRST_PAGE, HitlFilter(), mine=True)).total == 0
         page = await door.hitl.list(PIA, FIRST_PAGE, HitlFilter(), mine=True)
         assert [one.id for one in page.items] == [request.id]
+
+
+class TestWithdraw:
+    async def test_a_question_that_nobody_waits_for_is_cancelled_and_the_run_goes_on(self, door: Door) -> None:
+        request = await door.ask()
+        await door.hitl.withdraw(TENANT, [request.id])
+        assert (await door.request(request.id)).status is HitlStatus.CANCELLED
+        assert door.run().status is ExecutionStatus.RUNNING
+
+    async def test_a_settled_one_stays_as_it_is(self, door: Door) -> None:
+        request = await door.approve(await door.ask(), ARI)
+        await door.hitl.withdraw(TENANT, [request.id])
+        assert await door.request(request.id) == request

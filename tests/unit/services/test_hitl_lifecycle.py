@@ -41,6 +41,7 @@ class Model:
     status: str = "pending"
     approvals: set[str] = field(default_factory=set)
     arguments: dict[str, Any] = field(default_factory=lambda: dict(ARGUMENTS))
+    edited: bool = False
     run_ended: bool = False
     calls: int = 0
 
@@ -57,6 +58,10 @@ class Model:
         if self.hour >= LIFETIME:
             return "expired"
         return "already_decided" if person.subject in self.approvals else None
+
+    def objection_unseen(self, person: Caller) -> str | None:
+        """Why this person may not approve without saying what they saw."""
+        return self.objection(person) or ("digest_required" if self.edited else None)
 
     def approve(self, person: Caller) -> None:
         self.approvals.add(person.subject)
@@ -98,17 +103,27 @@ class RequestLife(RuleBasedStateMachine):
 
     @rule(person=PEOPLE)
     def approve(self, person: Caller) -> None:
-        objection = self.model.objection(person)
+        objection = self.model.objection_unseen(person)
         assert self.attempt(self.door.approve(self.request, person)) == objection
+        if objection is None:
+            self.model.approve(person)
+
+    @rule(person=PEOPLE)
+    def look_and_approve(self, person: Caller) -> None:
+        objection = self.model.objection(person)
+        seen = self.wait(self.door.request(self.request.id)).digest
+        approving = self.door.hitl.approve(person, self.request.id, notes=None, arguments=None, digest=seen)
+        assert self.attempt(approving) == objection
         if objection is None:
             self.model.approve(person)
 
     @rule(person=PEOPLE, path=st.sampled_from(["a.md", "b.md"]))
     def edit(self, person: Caller, path: str) -> None:
-        objection = self.model.objection(person) or ("already_approved" if self.model.approvals else None)
+        objection = self.model.objection_unseen(person) or ("already_approved" if self.model.approvals else None)
         assert self.attempt(self.door.approve(self.request, person, arguments={"path": path})) == objection
         if objection is None:
             self.model.arguments = {"path": path}
+            self.model.edited = True
             self.model.approve(person)
 
     @rule(person=PEOPLE)

@@ -1,8 +1,9 @@
 """``DurableExecutor`` on a Temporal client."""
 
 from collections.abc import Awaitable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.common import Priority, WorkflowIDReusePolicy
@@ -13,11 +14,13 @@ from aumos_agent_framework.adapters.durable_execution import names
 from aumos_agent_framework.core.domain.executions import RunPlan, StepRecord
 from aumos_agent_framework.core.domain.hitl import Settlement
 from aumos_agent_framework.core.errors import UnavailableError
+from aumos_agent_framework.core.interfaces.durable_executor import EndedRun
 from aumos_agent_framework.core.types import ExecutionId, TenantId
 
 T = TypeVar("T")
 _RPC_TIMEOUT = timedelta(seconds=5)
 _QUERY_TIMEOUT = timedelta(seconds=3)
+_MAX_ENDED = 1_000
 
 
 class TemporalExecutor:
@@ -57,6 +60,23 @@ class TemporalExecutor:
         """Request the run's cancellation."""
         handle = self._handle(tenant_id, execution_id)
         await self._steer(handle, handle.cancel(reason=reason, rpc_timeout=_RPC_TIMEOUT))
+
+    async def ended_unwritten(self, since: datetime) -> Sequence[EndedRun]:
+        """List such runs from the engine's visibility store."""
+        query = (
+            f"WorkflowType = '{names.WORKFLOW}' AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed') "
+            f"AND CloseTime >= '{since.isoformat()}'"
+        )
+        found: list[EndedRun] = []
+        try:
+            async for run in self._client.list_workflows(query, limit=_MAX_ENDED, rpc_timeout=_RPC_TIMEOUT):
+                tenant_id, _, execution_id = run.id.partition("/")
+                how = "unknown" if run.status is None else run.status.name.lower()
+                found.append(EndedRun(TenantId(UUID(tenant_id)), ExecutionId(UUID(execution_id)), how))
+        except RPCError as fault:
+            message = f"The workflow engine does not list runs ({fault.status.name})."
+            raise UnavailableError("temporal_unavailable", message) from fault
+        return found
 
     async def steps(self, tenant_id: TenantId, execution_id: ExecutionId) -> Sequence[StepRecord] | None:
         """Ask the run for its steps; a worker answers, so without one there is no answer."""

@@ -12,7 +12,8 @@ from aumos_agent_framework.core.errors import ModelError
 from aumos_agent_framework.core.types import TenantId
 
 DEFAULT_BASE_PATH = "/v1"
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_ANSWER_BYTES = 700_000
+"""A turn carries its text twice, and the durable engine takes 2 MB at most."""
 _CONNECT_SECONDS = 10.0
 
 

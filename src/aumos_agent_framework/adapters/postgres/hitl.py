@@ -175,8 +175,6 @@ def _filtered(where: HitlFilter) -> Select[Any]:
         (HitlRequestRow.required_level, le, where.decidable_level),
     )
     query = _SELECT.where(*(compare(column, value) for column, compare, value in wanted if value is not None))
-    if where.decidable_level is not None:
-        query = query.where(HitlRequestRow.required_level <= where.decidable_level)
     if where.decidable_by is not None:
         query = query.where(*_is_no_party(where.decidable_by))
     if where.decidable_roles is not None:

@@ -1,11 +1,22 @@
 """The durable engine, as the services see it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from aumos_agent_framework.core.domain.executions import RunPlan, StepRecord
 from aumos_agent_framework.core.domain.hitl import Settlement
 from aumos_agent_framework.core.types import ExecutionId, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that ended without its own doing; ``how`` is the engine's word for it, in lower case."""
+
+    tenant_id: TenantId
+    execution_id: ExecutionId
+    how: str
 
 
 class DurableExecutor(Protocol):
@@ -25,6 +36,13 @@ class DurableExecutor(Protocol):
 
     async def cancel(self, tenant_id: TenantId, execution_id: ExecutionId, reason: str) -> None:
         """Ask a run to stop. A run that has ended is left alone."""
+        ...
+
+    async def ended_unwritten(self, since: datetime) -> Sequence[EndedRun]:
+        """Return runs that the engine itself ended since then (terminated, timed out, failed), newest first.
+
+        Such a run has not written its end. At most 1,000 are returned.
+        """
         ...
 
     async def steps(self, tenant_id: TenantId, execution_id: ExecutionId) -> Sequence[StepRecord] | None:

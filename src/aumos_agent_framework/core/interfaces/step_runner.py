@@ -51,6 +51,10 @@ class StepRunner(Protocol):
         """Wait until the request is settled, by people or by its deadline."""
         ...
 
+    async def withdraw(self, request_ids: Sequence[HitlRequestId]) -> None:
+        """Cancel questions that nobody waits for any more, unless they are settled."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...

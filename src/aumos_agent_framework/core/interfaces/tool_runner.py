@@ -17,6 +17,13 @@ class ToolRunner(Protocol):
         """
         ...
 
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool:
+        """Whether two configurations may lead to the same function or endpoint, whatever their tools are called.
+
+        A level fences that target, not the name in front of it. In doubt the answer is yes.
+        """
+        ...
+
     def is_short(self, config: JsonObject) -> bool:
         """Whether a call ends within a few seconds by its own timeout."""
         ...

@@ -3,6 +3,7 @@
 from aumos_agent_framework.core.domain.agents import Agent
 from aumos_agent_framework.core.domain.executions import Execution
 from aumos_agent_framework.core.domain.identity import Caller
+from aumos_agent_framework.core.domain.tools import Tool
 from aumos_agent_framework.core.errors import ForbiddenError
 from aumos_agent_framework.core.types import PrivilegeLevel
 
@@ -24,6 +25,13 @@ def check_level(caller: Caller, needed: PrivilegeLevel, action: str) -> None:
 def check_may_author(caller: Caller, noun: str) -> None:
     """Creating and changing workflows, agents and tools needs level 2."""
     check_level(caller, AUTHOR_FROM, f"create or change {noun}")
+
+
+def check_may_undercut(caller: Caller, level: PrivilegeLevel, fence: Tool) -> None:
+    """Opening at a lower level what another tool guards needs, like lowering that tool, the other tool's level."""
+    if level < fence.min_privilege_level:
+        what = f"{fence.name} guards at level {fence.min_privilege_level}"
+        check_level(caller, fence.min_privilege_level, f"have a tool of level {level} do what {what}")
 
 
 def check_may_assign_owner(caller: Caller, owner: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from aumos_agent_framework.core.domain.hitl import HitlKind, HitlRequest
+from aumos_agent_framework.core.domain.identity import Caller
 from aumos_agent_framework.core.domain.tools import Tool, ToolStatus
 from aumos_agent_framework.core.errors import ConflictError, InvalidInputError, Problem
 from aumos_agent_framework.core.graph.json_schema import violations
@@ -28,6 +29,23 @@ def check_tool_unchanged(request: HitlRequest, tool: Tool | None) -> None:
             f"The tool {request.tool} was changed or disabled since this was asked. Reject it; it may be asked anew."
         )
         raise ConflictError("tool_changed", message)
+
+
+def check_seen(request: HitlRequest, caller: Caller, digest: str | None) -> None:
+    """Refuse an approval of something else than the approver has seen.
+
+    Whoever names no digest approves what was asked at first; once another person has edited that, nobody can tell
+    which of the two was seen.
+
+    Raises:
+        ConflictError: ``digest_mismatch`` or ``digest_required``; the message has the present digest.
+    """
+    if digest is None and request.context_data.get(EDITED_BY, caller.subject) != caller.subject:
+        message = f"The arguments were edited. Look at them, and send the digest you saw; it is now {request.digest}."
+        raise ConflictError("digest_required", message)
+    if digest not in (None, request.digest):
+        message = f"The request has changed since you saw it; its digest is now {request.digest}."
+        raise ConflictError("digest_mismatch", message)
 
 
 def edited(request: HitlRequest, tool: Tool | None, arguments: JsonObject, editor: str) -> HitlRequest:

@@ -28,6 +28,7 @@ async def place_gate(work: UnitOfWork, command: OpenGateCommand, now: datetime) 
     """
     existing = await work.hitl.get(ledger.request_id(command.execution_id, command.call_id))
     if existing is not None:
+        _check_same_question(existing, command)
         return existing, False
     check(document_problems(command.context_data, "/context_data"), "The gate's context cannot be stored.")
     await work.executions.pause(command.execution_id, now, command.current_nodes)  # locks the run's row
@@ -79,6 +80,26 @@ def _question(
         expires_at=now + gate.timeout,
         created_at=now,
     )
+
+
+def _check_same_question(existing: HitlRequest, command: OpenGateCommand) -> None:
+    """One answer must never serve another question, should two places in a run ever get the same call id.
+
+    Raises:
+        ConflictError: ``question_differs``.
+    """
+    gate = command.gate
+    asked = (HitlKind.GATE, command.node, gate.name, gate.approver_level, gate.approver_roles, gate.quorum)
+    found = (
+        existing.kind,
+        existing.node,
+        existing.gate_name,
+        existing.required_level,
+        existing.approver_roles,
+        existing.quorum,
+    )
+    if asked != found:
+        raise ConflictError("question_differs", f"The request {existing.id} asks something else.")
 
 
 def _describe(command: OpenGateCommand) -> str:

@@ -1,5 +1,6 @@
 """Human decisions: reading requests, voting on them, settling them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aumos_agent_framework.core.domain.hitl import (
@@ -26,7 +27,7 @@ from aumos_agent_framework.core.services.approvals import (
     check_open,
     settlement_of,
 )
-from aumos_agent_framework.core.services.edits import check_tool_unchanged, edited
+from aumos_agent_framework.core.services.edits import check_seen, check_tool_unchanged, edited
 from aumos_agent_framework.core.services.fast_path import FastPath, outbox_message
 from aumos_agent_framework.core.services.gates import opened, place_gate
 from aumos_agent_framework.core.services.payloads import check_optional_text
@@ -90,21 +91,20 @@ class HitlService:
             request_id: on what.
             notes: for the run and for the record.
             arguments: replaces the call's arguments by these, in the same vote; not once somebody has approved.
-            digest: what the approver has seen; refused if the request says something else by now.
+            digest: what the approver has seen; refused if the request says something else by now. Needed once
+                another approver has edited the arguments.
 
         Raises:
             NotFoundError: the tenant has no such request.
             ForbiddenError: ``own_request``, ``own_agent``, ``level_too_low`` or ``role_missing``.
             ConflictError: ``already_settled``, ``expired``, ``already_decided``, ``digest_mismatch``,
-                ``tool_changed``, ``not_editable`` or ``already_approved`` (edits).
+                ``digest_required``, ``tool_changed``, ``not_editable`` or ``already_approved`` (edits).
             InvalidInputError: the arguments do not fit the tool; pointers under ``/arguments``.
         """
         check_optional_text(notes, "/notes", max_length=MAX_NOTES_LENGTH)
         async with self._uow(caller.tenant_id) as work:
             request = await self._votable(work, caller, request_id)
-            if digest not in (None, request.digest):
-                hint = f"The request has changed since you saw it; its digest is now {request.digest}."
-                raise ConflictError("digest_mismatch", hint)
+            check_seen(request, caller, digest)
             await self._prepare(work, caller, request, arguments)
             await work.hitl.add_decision(request.id, self._vote(caller, Verdict.APPROVE, notes))
             message = None
@@ -168,6 +168,18 @@ class HitlService:
         if message is not None:
             await self._tell(request, message)
         return settlement_of(request)
+
+    async def withdraw(self, tenant_id: TenantId, request_ids: Sequence[HitlRequestId]) -> None:
+        """Cancel requests that their run gave up, so that nobody decides them in vain; settled ones stay."""
+        for request_id in request_ids:
+            async with self._uow(tenant_id) as work:
+                request = _found(await work.hitl.get(request_id, for_update=True), request_id)
+                now = self._clock.now()
+                if not await work.hitl.settle(request_id, HitlStatus.CANCELLED, now, None, None):
+                    continue
+                await work.executions.resume(request.execution_id, now)
+                await work.commit()
+            await self._signals.announce(tenant_id, request.execution_id)
 
     async def _votable(self, work: UnitOfWork, caller: Caller, request_id: HitlRequestId) -> HitlRequest:
         """Lock a request that the caller may vote on now."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 
-from aumos_agent_framework.core.domain.tools import Tool, ToolDraft
+from aumos_agent_framework.core.domain.tools import Tool, ToolDraft, ToolStatus
 from aumos_agent_framework.core.errors import Problem
 from aumos_agent_framework.core.graph.json_schema import check_schema
 from aumos_agent_framework.core.services.payloads import document_problems, text_problems
@@ -39,6 +39,13 @@ def draft_of(tool: Tool) -> ToolDraft:
         output_schema=tool.output_schema,
         idempotency=tool.idempotency,
     )
+
+
+def opens(before: Tool, after: Tool) -> bool:
+    """Whether a change may let calls through that were refused before."""
+    lowered = after.min_privilege_level < before.min_privilege_level
+    enabled = after.status is ToolStatus.ACTIVE and before.status is not ToolStatus.ACTIVE
+    return lowered or enabled or (after.config, after.input_schema) != (before.config, before.input_schema)
 
 
 def _schema_problems(schema: JsonObject, pointer: str) -> Iterator[Problem]:

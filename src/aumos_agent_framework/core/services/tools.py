@@ -6,24 +6,27 @@ from typing import Any
 
 from aumos_agent_framework.core.domain.idempotency import IdempotencyKey, Outcome
 from aumos_agent_framework.core.domain.identity import Caller
-from aumos_agent_framework.core.domain.paging import Page, PageRequest
+from aumos_agent_framework.core.domain.paging import MAX_PAGE_SIZE, Page, PageRequest
 from aumos_agent_framework.core.domain.tools import Tool, ToolDraft, ToolStatus
 from aumos_agent_framework.core.errors import NotFoundError, Problem
 from aumos_agent_framework.core.graph.expressions import escape_pointer
 from aumos_agent_framework.core.interfaces.clock import Clock
 from aumos_agent_framework.core.interfaces.tool_runner import ToolRunner
 from aumos_agent_framework.core.interfaces.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from aumos_agent_framework.core.services.caller_rights import check_level, check_may_author
+from aumos_agent_framework.core.services.caller_rights import check_level, check_may_author, check_may_undercut
 from aumos_agent_framework.core.services.optimistic import repeat_stale
 from aumos_agent_framework.core.services.payloads import check
-from aumos_agent_framework.core.services.tool_drafts import EDITABLE, draft_of, draft_problems
+from aumos_agent_framework.core.services.tool_drafts import EDITABLE, draft_of, draft_problems, opens
 from aumos_agent_framework.core.types import PrivilegeLevel
 
-_RUNNERS_BUSINESS = frozenset({"config", "input_schema", "output_schema", "idempotency"})
+_RUNNERS_BUSINESS = frozenset({"config", "min_privilege_level", "input_schema", "output_schema", "idempotency"})
 
 
 class ToolService:
-    """Keeps the tenant's tools. Whoever touches a tool of level L, before or after the change, has level L."""
+    """Keeps the tenant's tools. Whoever touches a tool of level L, before or after the change, has level L.
+
+    So has whoever lets another tool, at a lower level, do what the tool of level L does.
+    """
 
     def __init__(self, *, uow: UnitOfWorkFactory, clock: Clock, runner: ToolRunner) -> None:
         self._uow = uow
@@ -34,7 +37,8 @@ class ToolService:
         """Register a tool.
 
         Raises:
-            ForbiddenError: ``level_too_low``: below level 2 or below the tool's level.
+            ForbiddenError: ``level_too_low``: below level 2, below the tool's level, or below that of another tool with
+                the same target, where that is higher.
             InvalidInputError: with everything that is wrong with the draft.
             ConflictError: ``tool_name_taken``, or as the idempotency key says.
         """
@@ -46,6 +50,7 @@ class ToolService:
             if stored is not None:
                 return Outcome(stored, replayed=True)
             tool = self._new(caller, draft)
+            await self._check_fence(work, caller, tool)
             await work.tools.add(tool)
             if key is not None:
                 await work.idempotency.answer(key, tool)
@@ -74,7 +79,8 @@ class ToolService:
 
         Raises:
             NotFoundError: the tenant has no such tool.
-            ForbiddenError: ``level_too_low``: below level 2, or below the tool's old or new level.
+            ForbiddenError: ``level_too_low``: below level 2, below the tool's old or new level, or, if the change may let
+                more calls through, below the higher level of another tool with the same target.
             InvalidInputError: with everything that is wrong with the changes.
         """
         check_may_author(caller, "tools")
@@ -88,10 +94,23 @@ class ToolService:
             _check_reaches(caller, max(tool.min_privilege_level, changed.min_privilege_level))
             if changed == tool:
                 return tool
+            if opens(tool, changed):
+                await self._check_fence(work, caller, changed)
             changed = replace(changed, version=tool.version + 1, updated_at=self._clock.now())
             await work.tools.update(changed)
             await work.commit()
         return changed
+
+    async def _check_fence(self, work: UnitOfWork, caller: Caller, tool: Tool) -> None:
+        """Refuse a caller who may not open the tool's target at its level; disabled tools guard theirs too."""
+        page, more = 1, True
+        while more:
+            found = await work.tools.list(PageRequest(page, MAX_PAGE_SIZE))
+            for other in found.items:
+                if other.name != tool.name and self._runner.same_target(tool.config, other.config):
+                    check_may_undercut(caller, tool.min_privilege_level, other)
+            more = found.request.offset + len(found.items) < found.total and bool(found.items)
+            page += 1
 
     def _changed(self, tool: Tool, changes: dict[str, Any]) -> Tool:
         of_draft = {field: value for field, value in changes.items() if field != "status"}

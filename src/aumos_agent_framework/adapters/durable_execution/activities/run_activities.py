@@ -10,6 +10,7 @@ from aumos_agent_framework.adapters.durable_execution.activities.faults import b
 from aumos_agent_framework.adapters.durable_execution.workflows.messages import (
     FinishRun,
     RequestRef,
+    RequestRefs,
     RunRef,
     SaveSteps,
 )
@@ -38,6 +39,7 @@ class RunActivities:
             self.act,
             self.open_gate,
             self.expire_request,
+            self.withdraw_requests,
             self.begin_run,
             self.save_steps,
             self.finish_run,
@@ -62,6 +64,11 @@ class RunActivities:
     async def expire_request(self, ref: RequestRef) -> Settlement:
         """Expire a request whose deadline has passed, and say how it stands."""
         return await bookkeeping(self._hitl.expire(ref.tenant_id, ref.request_id))
+
+    @activity.defn(name=names.WITHDRAW_REQUESTS)
+    async def withdraw_requests(self, refs: RequestRefs) -> None:
+        """Cancel requests that the run gave up."""
+        await bookkeeping(self._hitl.withdraw(refs.tenant_id, refs.request_ids))
 
     @activity.defn(name=names.BEGIN_RUN)
     async def begin_run(self, run: RunRef) -> None:

@@ -31,23 +31,21 @@ class AgentWorkflow:
     """One execution. Its input pins everything; its history is the checkpoint."""
 
     def __init__(self) -> None:
-        self._settlements: dict[HitlRequestId, Settlement] = {}
+        self._settled: set[HitlRequestId] = set()
         self._context: RunContext | None = None
 
     @workflow.run
     async def run(self, plan: RunPlan) -> None:
         """Run the plan. The end is written exactly once, also after a cancellation."""
-        runner = TemporalStepRunner(RunRef(plan.tenant_id, plan.execution_id), self._settlements)
+        runner = TemporalStepRunner(RunRef(plan.tenant_id, plan.execution_id), self._settled)
         begun = asyncio.create_task(runner.begin())
         end = await self._outcome(plan, runner)
-        await asyncio.shield(begun)
-        steps = self._context.journal.take_unsaved() if self._context else ()
-        await runner.finish(end, steps)
+        await _despite_cancellation(asyncio.create_task(self._close(runner, begun, end)))
 
     @workflow.signal(name=names.SETTLE_SIGNAL)
     def settle(self, settlement: Settlement) -> None:
-        """A request is settled; repetitions change nothing."""
-        self._settlements.setdefault(settlement.request_id, settlement)
+        """Word that a request is settled; what was decided is read from the database."""
+        self._settled.add(settlement.request_id)
 
     @workflow.query(name=names.STEPS_QUERY)
     def steps(self) -> tuple[StepRecord, ...]:
@@ -68,6 +66,10 @@ class AgentWorkflow:
             workflow.logger.exception("run failed by a fault of the service")
             return self._end(ExecutionStatus.FAILED, error=ExecutionError("internal_error", repr(fault)[:500]))
 
+    async def _close(self, runner: TemporalStepRunner, begun: asyncio.Task[None], end: RunEnd) -> None:
+        await begun
+        await runner.finish(end, self._context.journal.take_unsaved() if self._context else ())
+
     def _end(
         self, status: ExecutionStatus, *, output: JsonObject | None = None, error: ExecutionError | None = None
     ) -> RunEnd:
@@ -76,6 +78,16 @@ class AgentWorkflow:
             return RunEnd(status, output, error, Usage())
         context.journal.cancel_open()
         return RunEnd(status, output, error, context.journal.usage)
+
+
+async def _despite_cancellation(closing: asyncio.Task[None]) -> None:
+    """Await the writing of an end that stands: a cancellation that comes now is too late, and must not lose it."""
+    while not closing.done():
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            workflow.logger.info("cancellation came after the end")
+    closing.result()
 
 
 def _refuse_oversize(output: JsonObject) -> None:

@@ -23,6 +23,14 @@ class RequestRef:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRefs:
+    """Some HITL requests."""
+
+    tenant_id: TenantId
+    request_ids: tuple[HitlRequestId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SaveSteps:
     """Steps to store."""
 

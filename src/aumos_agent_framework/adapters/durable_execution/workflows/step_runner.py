@@ -5,7 +5,8 @@ repetition (PERFORMANCE.md). Model calls and slow tools are regular activities w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from aumos_agent_framework.adapters.durable_execution import names
 from aumos_agent_framework.adapters.durable_execution.workflows.messages import (
     FinishRun,
     RequestRef,
+    RequestRefs,
     RunRef,
     SaveSteps,
 )
@@ -50,17 +52,20 @@ _OUTAGE_WAITS = 2_000
 _LONGEST_OUTAGE_WAIT = 30.0
 _WORKER_LOST = "worker_lost"
 _MAX_LOSSES = 10
+_MAX_IN_FLIGHT_BYTES = 2_500_000  # its messages end at 4 MB
 _MAX_COMMAND_BYTES = 1_500_000  # Temporal refuses payloads above 2 MB
 _STEPS_PER_SAVE = 40  # times twice the journal's bound of one value: well below 2 MB
 _DEADLINE_SLACK = 0.5
+_ASK_AGAIN_SECONDS = 1.0
 
 
 class TemporalStepRunner:
-    """Runs the steps of one workflow. ``settlements`` is filled by the workflow's signal handler."""
+    """Runs the steps of one workflow. ``settled`` is filled by the workflow's signal handler."""
 
-    def __init__(self, run: RunRef, settlements: Mapping[HitlRequestId, Settlement]) -> None:
+    def __init__(self, run: RunRef, settled: set[HitlRequestId]) -> None:
         self._run = run
-        self._settlements = settlements
+        self._settled = settled
+        self._in_flight = 0
 
     def now(self) -> datetime:
         """Return the workflow's time."""
@@ -68,21 +73,22 @@ class TemporalStepRunner:
 
     async def think(self, command: ThinkCommand, retry: RetryPolicy) -> ModelTurn:
         """Call the model as a regular activity."""
-        _refuse_oversize("conversation_too_large", "The conversation", list(command.messages))
-        return await _patiently(
-            lambda: workflow.execute_activity(
-                names.THINK,
-                command,
-                result_type=ModelTurn,
-                start_to_close_timeout=_MODEL_TIMEOUT,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                retry_policy=_temporal_retry(retry),
+        size = _size("conversation_too_large", "The conversation", list(command.messages))
+        async with self._room(size):
+            return await _patiently(
+                lambda: workflow.execute_activity(
+                    names.THINK,
+                    command,
+                    result_type=ModelTurn,
+                    start_to_close_timeout=_MODEL_TIMEOUT,
+                    heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                    retry_policy=_temporal_retry(retry),
+                )
             )
-        )
 
     async def act(self, command: ActCommand, retry: RetryPolicy, *, short: bool) -> ActResult:
         """Go through the door, locally where the call is short."""
-        _refuse_oversize("arguments_too_large", "The arguments", command.arguments)
+        size = _size("arguments_too_large", "The arguments", command.arguments)
         policy = _temporal_retry(retry)
         if short:
             return await _patiently(
@@ -94,39 +100,59 @@ class TemporalStepRunner:
                     retry_policy=policy,
                 )
             )
-        return await _patiently(
-            lambda: workflow.execute_activity(
-                names.ACT,
-                command,
-                result_type=ActResult,
-                start_to_close_timeout=_SLOW_CALL_TIMEOUT,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                retry_policy=policy,
+        async with self._room(size):
+            return await _patiently(
+                lambda: workflow.execute_activity(
+                    names.ACT,
+                    command,
+                    result_type=ActResult,
+                    start_to_close_timeout=_SLOW_CALL_TIMEOUT,
+                    heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                    retry_policy=policy,
+                )
             )
-        )
 
     async def open_gate(self, command: OpenGateCommand) -> OpenedRequest:
         """Open a gate's request."""
         return await self._bookkeep(names.OPEN_GATE, command, OpenedRequest)
 
     async def settlement(self, request_id: HitlRequestId, expires_in_seconds: float) -> Settlement:
-        """Wait for the signal, or for the deadline and then for what the database says."""
+        """Wait for the signal or the deadline, and then ask the database: a signal is a hint, never the verdict."""
+        deadline = self.now() + timedelta(seconds=expires_in_seconds)
         remaining = expires_in_seconds
         while True:
             if remaining > 0:
-                try:
-                    await workflow.wait_condition(
-                        lambda: request_id in self._settlements, timeout=remaining + _DEADLINE_SLACK
-                    )
-                    return self._settlements[request_id]
-                except TimeoutError:
-                    pass  # the deadline has passed: the database decides who was first
+                await self._signalled(request_id, remaining)
             settled = await self._bookkeep(
                 names.EXPIRE_REQUEST, RequestRef(self._run.tenant_id, request_id), Settlement
             )
             if settled.status is not HitlStatus.PENDING:
                 return settled
-            remaining = 1.0  # the database's clock is behind the engine's
+            self._settled.discard(request_id)  # a signal without a decision, or a database whose clock is behind
+            remaining = max(_ASK_AGAIN_SECONDS, (deadline - self.now()).total_seconds())
+
+    @asynccontextmanager
+    async def _room(self, size: int) -> AsyncIterator[None]:
+        """Keep the commands in flight below what one message to the engine may hold; the others wait their turn."""
+
+        def fits() -> bool:
+            return self._in_flight == 0 or self._in_flight + size <= _MAX_IN_FLIGHT_BYTES
+
+        while not fits():  # of several that are woken at once, only the first may fit
+            await workflow.wait_condition(fits)
+        self._in_flight += size
+        try:
+            yield
+        finally:
+            self._in_flight -= size
+
+    async def _signalled(self, request_id: HitlRequestId, seconds: float) -> None:
+        with suppress(TimeoutError):  # the deadline has passed: the database decides who was first
+            await workflow.wait_condition(lambda: request_id in self._settled, timeout=seconds + _DEADLINE_SLACK)
+
+    async def withdraw(self, request_ids: Sequence[HitlRequestId]) -> None:
+        """Cancel questions that nobody waits for any more."""
+        await self._bookkeep(names.WITHDRAW_REQUESTS, RequestRefs(self._run.tenant_id, tuple(request_ids)), None)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on a durable timer."""
@@ -212,10 +238,11 @@ def _temporal_retry(retry: RetryPolicy) -> TemporalRetry:
     )
 
 
-def _refuse_oversize(code: str, what: str, value: JsonValue) -> None:
+def _size(code: str, what: str, value: JsonValue) -> int:
     size = len(orjson.dumps(value))
     if size > _MAX_COMMAND_BYTES:
         raise StepFailedError(code, f"{what} takes {size} bytes; a step takes at most {_MAX_COMMAND_BYTES}.")
+    return size
 
 
 def _chunks(steps: Sequence[StepRecord]) -> list[tuple[StepRecord, ...]]:

@@ -10,7 +10,7 @@ from aumos_agent_framework.core.graph.runtime.gates import pass_gate
 from aumos_agent_framework.core.graph.runtime.nodes import run_body
 from aumos_agent_framework.core.graph.schema import ApprovalNode, Node
 from aumos_agent_framework.core.graph.state import check_size, reducer_function
-from aumos_agent_framework.core.types import JsonObject
+from aumos_agent_framework.core.types import HitlRequestId, JsonObject
 
 _VISITS_PER_REST = 500
 _REST_SECONDS = 0.001
@@ -46,6 +46,7 @@ async def visit_node(context: RunContext, name: str, state: JsonObject) -> Visit
         return VisitResult(update, _next(context, name, _joined(context, state, update)))
     except AgfError as fault:
         error = ExecutionError(fault.code, fault.message, name)
+        await _withdraw_questions(context, name, first_step)
         _record_failure(context, name, node, error, first_step)
         if node.on_error is None or isinstance(fault, StepLimitError):
             raise RunFailedError(error) from fault
@@ -70,6 +71,16 @@ async def _work(context: RunContext, name: str, node: Node, state: JsonObject) -
     except TimeoutError as error:
         raise NodeFailedError("node_timeout", f"The node {name} took longer than its {limit:g} s.") from error
     return update
+
+
+async def _withdraw_questions(context: RunContext, name: str, first_step: int) -> None:
+    """Nobody should decide what a failed visit, one out of time for instance, no longer waits for."""
+    mine = (step for step in context.journal.steps[first_step:] if step.node == name)
+    asked = [
+        HitlRequestId(each) for step in mine if step.status is StepStatus.WAITING for each in step.hitl_request_ids
+    ]
+    if asked:
+        await context.runner.withdraw(asked)
 
 
 def _record_failure(context: RunContext, name: str, node: Node, error: ExecutionError, first_step: int) -> None:
