@@ -28,7 +28,7 @@ from aumos_agent_framework.adapters.redis.run_signals import RedisRunSignals
 from aumos_agent_framework.adapters.tool_registry import ToolRegistry
 from aumos_agent_framework.adapters.tools.address_guard import AddressGuard
 from aumos_agent_framework.adapters.tools.http import HttpTools
-from aumos_agent_framework.adapters.tools.python import PythonTools
+from aumos_agent_framework.adapters.tools.python import PythonTools, installed_functions
 from aumos_agent_framework.api.services import Probe
 from aumos_agent_framework.core.interfaces.token_verifier import TokenVerifier
 from aumos_agent_framework.core.interfaces.unit_of_work import UnitOfWorkFactory
@@ -36,6 +36,7 @@ from aumos_agent_framework.core.services.agents import AgentService
 from aumos_agent_framework.core.services.effects import EffectService
 from aumos_agent_framework.core.services.executions import ExecutionService
 from aumos_agent_framework.core.services.hitl import HitlService
+from aumos_agent_framework.core.services.reconciler import Reconciler
 from aumos_agent_framework.core.services.relay import Relay
 from aumos_agent_framework.core.services.runs import RunService
 from aumos_agent_framework.core.services.tools import ToolService
@@ -66,6 +67,7 @@ class WorkerContainer:
     task_queue: str
     activities: RunActivities
     relay: Relay
+    reconciler: Reconciler
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContainer]:
             task_queue=settings.temporal.task_queue,
             activities=RunActivities(effects=effects, runs=runs, hitl=_hitl(base), models=models),
             relay=Relay(queue=PostgresOutboxQueue(relay_engine), executor=base.executor, clock=base.clock),
+            reconciler=Reconciler(executor=base.executor, runs=runs, clock=base.clock),
         )
 
 
@@ -166,6 +169,11 @@ async def _foundation(settings: Settings, stack: AsyncExitStack, *, lazy: bool) 
     stack.push_async_callback(signals.aclose)
     address = _required(settings.temporal.server_url, "TEMPORAL_SERVER_URL")
     client = await temporal.connect(address, settings.temporal.namespace, lazy=lazy)
+    allowed = settings.agf.http_tools
+    registry = ToolRegistry(
+        http=HttpTools(AddressGuard(allowed.allow, refuse=allowed.refuse)),
+        python=PythonTools(installed_functions(demo=settings.agf.demo_tools)),
+    )
     return _Foundation(
         engine=engine,
         redis=redis,
@@ -175,7 +183,7 @@ async def _foundation(settings: Settings, stack: AsyncExitStack, *, lazy: bool) 
         ids=UuidV7(),
         executor=TemporalExecutor(client, settings.temporal.task_queue),
         signals=signals,
-        registry=ToolRegistry(http=HttpTools(AddressGuard(settings.agf.http_tools.allow)), python=PythonTools()),
+        registry=registry,
     )
 
 

@@ -71,6 +71,26 @@ class TestWorker:
         assert ended["status"] == "completed", ended["error"]
         assert len(counter.effects(tool)) == 1
 
+    def test_killed_between_settling_an_effect_and_telling_of_it(self, world: World, people: People) -> None:
+        """The ledger answers the repetition: not even a tool that may be called twice is."""
+        dev, counter = people["dev"], world.counter
+        tools = [counted_tool(dev, counter, idempotency=how) for how in ("key", "idempotent", "none")]
+        for tool in tools:
+            counter.hold(tool)
+        started = [runs.execute(dev, workflow(dev, graph({"act": call_node(tool)}))) for tool in tools]
+        for tool in tools:
+            counter.await_attempts(tool)
+        with world.frozen("temporal"):
+            for tool in tools:
+                counter.release(tool)
+            for run in started:
+                eventually(lambda run=run: world.ledger(run) == ["done"], RECOVERY_SECONDS, "the effect is settled")
+            pid = world.kill("worker")
+        world.await_back("worker", pid)
+        ended = ended_runs(dev, started, RECOVERY_SECONDS)
+        assert {run["status"] for run in ended.values()} == {"completed"}, [run["error"] for run in ended.values()]
+        assert [len(counter.attempts(tool)) for tool in tools] == [1, 1, 1]
+
     def test_killed_while_the_run_waits_for_people(self, world: World, people: People) -> None:
         alice, bob, counter = people["alice"], people["bob"], world.counter
         tool = counted_tool(alice, counter, level=3)
@@ -102,6 +122,25 @@ class TestApi:
         (ended,) = ended_runs(dev, [run], RECOVERY_SECONDS).values()
         assert ended["status"] == "completed", ended["error"]
         assert (len(counter.attempts(tool)), len(counter.effects(tool))) == (1, 1)
+
+    def test_killed_after_it_accepted_a_run_and_a_decision_that_temporal_did_not_hear_of(
+        self, world: World, people: People
+    ) -> None:
+        """Only the outbox knows of them."""
+        dev, bob, counter = people["dev"], people["bob"], world.counter
+        decided, accepted = counted_tool(dev, counter), counted_tool(dev, counter)
+        waiting = runs.execute(dev, workflow(dev, graph({"ask": approval_node(), "act": call_node(decided)})))
+        stored = workflow(dev, graph({"act": call_node(accepted)}))
+        asked = runs.question(bob, waiting)
+        with world.frozen("temporal"):
+            late = runs.execute(dev, stored)
+            bob.decide(asked)
+            pid = world.kill("api")
+        world.await_back("api", pid)
+        ended = ended_runs(dev, [waiting, late], RECOVERY_SECONDS)
+        assert {run["status"] for run in ended.values()} == {"completed"}, [run["error"] for run in ended.values()]
+        for tool in (decided, accepted):
+            assert (len(counter.attempts(tool)), len(counter.effects(tool))) == (1, 1)
 
     def test_killed_while_a_client_waits_for_the_answer(self, world: World, people: People) -> None:
         """The client asks again under the same key: there is one run, and it is the one."""

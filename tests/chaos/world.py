@@ -1,7 +1,10 @@
 """A stack that is killed, stopped and started again, and people who keep trying."""
 
+import asyncio
 import os
 import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -9,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 
 from aumos_agent_framework.embedded.components import ComponentState
+from aumos_agent_framework.embedded.credentials import load_or_create
+from aumos_agent_framework.embedded.layout import DataDir
 from tests.e2e import runs
 from tests.e2e.client import PEOPLE, Person, full_path
 from tests.e2e.contract import Contract
@@ -20,6 +26,9 @@ from tests.running_stack import RunningStack, running_stack
 from tests.waiting import eventually
 
 BACK_SECONDS = 60
+# The supervisor gives a component up that ends by itself more than 5 times in 60 s; no test here kills one more than 3.
+KILLS_REMEMBERED_SECONDS = 60
+KILLS_LEFT_OVER = 2
 PATIENCE_SECONDS = 60
 ANSWER_SECONDS = 20
 TENANT = "chaos"
@@ -34,6 +43,7 @@ class World:
         self._running = ExitStack()
         self._stack: RunningStack | None = None
         self._http = httpx2.Client(timeout=ANSWER_SECONDS)
+        self._kills: list[tuple[str, float]] = []
 
     @property
     def stack(self) -> RunningStack:
@@ -42,11 +52,17 @@ class World:
         return self._stack
 
     def start(self) -> None:
-        """Start the stack, or a new one if the last one is gone."""
-        if self._stack is not None and self._stack.process.poll() is None:
+        """Start the stack: if it does not run, or if its supervisor remembers too many kills for another test."""
+        if self._stack is not None and self._stack.process.poll() is None and self._most_kills() <= KILLS_LEFT_OVER:
             return
         self.stop()
+        self._kills.clear()
         self._stack = self._running.enter_context(running_stack(self._data_dir))
+
+    def _most_kills(self) -> int:
+        since = time.monotonic() - KILLS_REMEMBERED_SECONDS
+        kills = Counter(component for component, when in self._kills if when > since)
+        return max(kills.values(), default=0)
 
     def stop(self) -> None:
         """Stop the stack as a person would (SIGTERM), and wait until it is gone."""
@@ -68,7 +84,18 @@ class World:
         """Kill a component with SIGKILL and return the pid that it had."""
         pid = self.stack.pid(component)
         os.kill(pid, signal.SIGKILL)
+        self._kills.append((component, time.monotonic()))
         return pid
+
+    @contextmanager
+    def frozen(self, component: str) -> Iterator[None]:
+        """Let a component hang (SIGSTOP) for the time of the block: it accepts connections and answers nothing."""
+        pid = self.stack.pid(component)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def await_back(self, component: str, old_pid: int) -> None:
         """Wait until a killed component runs again, as another process."""
@@ -83,6 +110,24 @@ class World:
     def kill_and_await_back(self, component: str) -> None:
         """Kill a component and wait until it runs again."""
         self.await_back(component, self.kill(component))
+
+    def ledger(self, execution_id: str) -> list[str]:
+        """Read the statuses of a run's effects from the database: no API tells them yet."""
+        return asyncio.run(self._ledger(execution_id))
+
+    async def _ledger(self, execution_id: str) -> list[str]:
+        connection = await asyncpg.connect(
+            host="127.0.0.1",
+            port=self.stack.component("postgres").port,
+            user="postgres",
+            password=load_or_create(DataDir(self._data_dir).credentials).postgres_superuser,
+            database="agf",
+        )
+        try:
+            rows = await connection.fetch("SELECT status FROM agf_effects WHERE execution_id = $1", execution_id)
+        finally:
+            await connection.close()
+        return [row["status"] for row in rows]
 
     def people(self) -> "dict[str, PatientPerson]":
         """Return all of ``PEOPLE``, patient."""

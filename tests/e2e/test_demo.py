@@ -98,7 +98,7 @@ class TestDemo:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        (report,) = (tmp_path / "reports").iterdir()
+        (report,) = (tmp_path / "reports").glob("*/*.md")
         assert report.read_text(encoding="utf-8").startswith("# Dependency licence audit\n")
         assert "| aumos-agent-framework |" in report.read_text(encoding="utf-8")
         assert str(report) in done.stdout
@@ -110,16 +110,16 @@ class TestDemo:
         demo.answer(b"y\n")
         assert demo.exit_code() == 0, demo.shown.decode()
         assert b"bob approves" in demo.shown
-        assert len(list((data_dir / "reports").iterdir())) == 1
+        assert len(list((data_dir / "reports").glob("*/*"))) == 1
         assert left_running(data_dir) != []
 
     def test_a_person_rejects(self, data_dir: Path) -> None:
-        reports = set((data_dir / "reports").glob("*"))
+        reports = set((data_dir / "reports").glob("*/*"))
         demo = Terminal("--keep", "--data-dir", str(data_dir))
         demo.answer(b"n\n")
         assert demo.exit_code() == 1
         assert b"The report was not published" in demo.shown
-        assert set((data_dir / "reports").glob("*")) == reports
+        assert set((data_dir / "reports").glob("*/*")) == reports
 
     def test_a_person_interrupts(self, data_dir: Path) -> None:
         demo = Terminal("--keep", "--data-dir", str(data_dir))

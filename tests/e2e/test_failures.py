@@ -50,6 +50,23 @@ class TestRunsThatGoWrong:
         runs.failed(acme.dev, run, "effect_unknown")
         assert (len(counter.attempts(tool)), len(counter.effects(tool))) == (1, 1)
 
+    def test_call_that_takes_long_is_made_once(self, acme: Tenant, counter: EffectCounter) -> None:
+        """Longer than a worker may be silent before its work is given to another."""
+        tool = counted_tool(acme.dev, counter, idempotency="none")
+        counter.delay(tool, 12)
+        run = runs.execute(acme.dev, workflow(acme.dev, graph({"act": call_node(tool)})))
+        assert runs.ended(acme.dev, run)["output_data"]["result"]["number"] == 1
+        assert len(counter.attempts(tool)) == 1
+
+    def test_call_of_a_tool_without_keys_that_takes_too_long_is_never_repeated(
+        self, acme: Tenant, counter: EffectCounter
+    ) -> None:
+        tool = counted_tool(acme.dev, counter, idempotency="none", timeout=0.5)
+        counter.delay(tool, 3)
+        run = runs.execute(acme.dev, workflow(acme.dev, graph({"act": call_node(tool)})))
+        runs.failed(acme.dev, run, "effect_unknown")
+        assert (len(counter.attempts(tool)), len(counter.effects(tool))) == (1, 1)
+
     def test_cycle_ends_at_the_step_limit(self, acme: Tenant) -> None:
         definition = graph(
             {"count": set_node(n="has(state.n) ? state.n + 1 : 1")},

@@ -243,9 +243,10 @@ class TestTools:
             ({"type": "http", "url": "http://10.0.0.1/"}, "/config/url"),
             ({"type": "http", "method": "TRACE", "url": NOWHERE}, "/config/method"),
             (
-                {"type": "http", "url": NOWHERE, "headers": {"Authorization": "secret:KEY"}},
+                {"type": "http", "url": NOWHERE, "headers": {"Authorization": "Bearer KEY"}},
                 "/config/headers/Authorization",
             ),
+            ({"type": "http", "url": NOWHERE, "headers": {"X-Key": "secret:KEY"}}, "/config/headers/X-Key"),
             (
                 {"type": "http", "url": NOWHERE, "headers": {"Idempotency-Key": "mine"}},
                 "/config/headers/Idempotency-Key",

@@ -22,6 +22,8 @@ class ToolKind(Protocol):
 
     def check(self, draft: ToolDraft) -> ToolDraft: ...
 
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool: ...
+
     async def call(self, tool: Tool, arguments: JsonObject, context: ToolCallContext) -> ToolOutcome: ...
 
 
@@ -38,6 +40,11 @@ class ToolRegistry:
             InvalidInputError: with pointers such as ``/config/url``.
         """
         return self._kind(draft.config).check(draft)
+
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool:
+        """Whether two configurations may have the same effect on the world; see ``ToolRunner.same_target``."""
+        kind = self._kinds.get(str(one.get("type")))
+        return kind is not None and one.get("type") == other.get("type") and kind.same_target(one, other)
 
     def is_short(self, config: JsonObject) -> bool:
         """Whether a call ends within ``SHORT_SECONDS`` by its own timeout."""

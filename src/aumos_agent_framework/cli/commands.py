@@ -9,9 +9,21 @@ from typing import Annotated
 
 import typer
 
+
+def _directory(text: str) -> Path:
+    if not text.strip():  # Path("") would be the present folder
+        raise typer.BadParameter("the name of a directory is empty")
+    return Path(text)
+
+
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where the stack keeps its data. Default: AUMOS_AGF_DATA_DIR, or .agf."),
+    typer.Option(
+        "--data-dir",
+        parser=_directory,
+        metavar="PATH",
+        help="Where the stack keeps its data. Default: AUMOS_AGF_DATA_DIR, or .agf.",
+    ),
 ]
 _STUB_PORT = 8089
 

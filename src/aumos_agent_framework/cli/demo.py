@@ -47,8 +47,9 @@ def run_demo(data_dir: Path | None, *, yes: bool, keep: bool) -> int:
         return MISUSED
     terminal = Terminal(console)
     try:
-        with _terminable(), _stack(data_dir_of(load_settings(), data_dir), terminal, keep=keep) as base_url:
-            return _run(base_url, data_dir, terminal, yes=yes)
+        used = data_dir_of(load_settings(), data_dir)
+        with _terminable(), _stack(used, terminal, keep=keep) as base_url:
+            return _run(base_url, used.root, terminal, yes=yes)
     except KeyboardInterrupt:
         terminal.say("\ninterrupted", "yellow")
         return INTERRUPTED
@@ -57,14 +58,14 @@ def run_demo(data_dir: Path | None, *, yes: bool, keep: bool) -> int:
         return FAILED
 
 
-def _run(base_url: str, data_dir: Path | None, terminal: Terminal, *, yes: bool) -> int:
+def _run(base_url: str, data_dir: Path, terminal: Terminal, *, yes: bool) -> int:
     def decide(_: JsonObject) -> bool:
         return yes or terminal.ask()
 
     with ExitStack() as stack:
         alice = stack.enter_context(ApiClient(base_url, _token("alice", "admin", data_dir)))
         bob = stack.enter_context(ApiClient(base_url, _token("bob", "approver", data_dir)))
-        demo = Demo(alice=alice, bob=bob, terminal=terminal, decide=decide)
+        demo = Demo(alice=alice, bob=bob, data_dir=data_dir, terminal=terminal, decide=decide)
         try:
             published = demo.run(load_scenario())
         except (KeyboardInterrupt, EOFError):
@@ -74,7 +75,7 @@ def _run(base_url: str, data_dir: Path | None, terminal: Terminal, *, yes: bool)
     return SUCCEEDED
 
 
-def _token(subject: str, role: str, data_dir: Path | None) -> str:
+def _token(subject: str, role: str, data_dir: Path) -> str:
     request = TokenRequest(tenant=TENANT, subject=subject, roles=(role,), level=None, ttl=_TOKEN_TTL)
     return issue_token(request, data_dir)
 

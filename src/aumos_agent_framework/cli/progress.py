@@ -1,5 +1,6 @@
 """What ``agf up`` prints: one line per component, in a form that people read and scripts can match."""
 
+import shlex
 import shutil
 import sys
 import time
@@ -50,11 +51,13 @@ class Progress:
     def ready(self) -> None:
         """Print where to go on."""
         data_dir = self._data_dir.root
-        option = "" if data_dir == Path(_DEFAULT_DATA_DIR).resolve() else f" --data-dir {data_dir}"
+        option = "" if data_dir == Path(_DEFAULT_DATA_DIR).resolve() else f" --data-dir {shlex.quote(str(data_dir))}"
         self._print("bold green", f"ready: {self._address}")
         self._print("", f"API docs: {self._address}/docs")
         self._print("", f"data:     {data_dir}")
-        self._print("", f"a token:  {_program()} token --tenant demo --subject alice --role developer{option}")
+        self._print(
+            "", f"a token:  {shlex.quote(_program())} token --tenant demo --subject alice --role developer{option}"
+        )
 
     def stopping(self) -> None:
         """Print that the end has begun; it takes some seconds."""

@@ -13,9 +13,17 @@ from aumos_agent_framework.embedded.config import StackConfig
 from aumos_agent_framework.embedded.layout import DataDir
 from aumos_agent_framework.settings import Settings, SettingsError, to_environ
 
+_DATA_DIR = "AUMOS_AGF_DATA_DIR"
+
 
 def data_dir_of(settings: Settings, chosen: Path | None) -> DataDir:
-    """Return the data directory: the one chosen on the command line, or the configured one."""
+    """Return the data directory: the one chosen on the command line, or the configured one.
+
+    Raises:
+        SettingsError: its variable is set and empty, as where a script lost the name of the directory.
+    """
+    if chosen is None and not os.environ.get(_DATA_DIR, "unset").strip():
+        raise SettingsError(f"{_DATA_DIR} is empty. Name a directory, or unset it for the default, .agf.")
     return DataDir((chosen or settings.agf.data_dir).expanduser().resolve())
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 import typer
 
+from aumos_agent_framework.adapters.auth.claims import MAX_SUBJECT_LENGTH, is_subject
 from aumos_agent_framework.adapters.auth.local_issuer import LocalIssuer
 from aumos_agent_framework.adapters.postgres import PostgresUnitOfWorkFactory, create_engine
 from aumos_agent_framework.cli.stack_config import data_dir_of, stack_config
@@ -23,6 +24,7 @@ from aumos_agent_framework.settings import Settings, load_settings
 # Any fixed UUID would do; a name gives the same tenant on every machine.
 _TENANT_NAMES = UUID("6f0e6f5c-3c0c-5d0a-9d3b-7d1e4b8a2c11")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=30)  # nothing takes a token back before its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,15 @@ def issue_token(request: TokenRequest, data_dir: Path | None) -> str:
 
     Raises:
         AgfError: tokens come from an external issuer, or there is no stack yet.
+        typer.BadParameter: the API would refuse such a token, or it is valid for too long.
     """
     settings = load_settings()
     directory = data_dir_of(settings, data_dir)
     state = read_state(directory.state).as_seen_now()
     issuer = LocalIssuer(directory.issuer, _issuer_url(settings, state))
     token = issuer.mint(
-        tenant_id=tenant_id_of(request.tenant),
-        subject=_plain(request.subject),
+        tenant_id=tenant_id_of(_tenant(request.tenant)),
+        subject=_subject(request.subject),
         roles=_known_roles(request.roles, settings),
         level=request.level,
         audience=settings.auth.audience,
@@ -68,12 +71,15 @@ def parse_ttl(text: str) -> timedelta:
     """Parse ``90s``, ``30m``, ``8h`` or ``7d``.
 
     Raises:
-        typer.BadParameter: it is none of these, or zero.
+        typer.BadParameter: it is none of these, zero, or longer than a token of this machine may be valid.
     """
     match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text)
     if match is None:
         raise typer.BadParameter("a number and s, m, h or d, such as 8h", param_hint="--ttl")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    ttl = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if ttl > _LONGEST:
+        raise typer.BadParameter(f"a token is valid for at most {_LONGEST.days} days", param_hint="--ttl")
+    return ttl
 
 
 def _is_uuid(text: str) -> bool:
@@ -84,10 +90,21 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _plain(subject: str) -> str:
-    if not subject.strip():
-        raise typer.BadParameter("a token needs a subject", param_hint="--subject")
-    return subject
+def _subject(text: str) -> str:
+    if not is_subject(text):
+        told = f"a token needs a subject of 1 to {MAX_SUBJECT_LENGTH} printable characters, without space around it"
+        raise typer.BadParameter(told, param_hint="--subject")
+    return text
+
+
+def _tenant(text: str) -> str:
+    # A tenant's name is held to the rule of subjects: people read both in the same places.
+    if not is_subject(text):
+        told = f"a UUID, or a name of 1 to {MAX_SUBJECT_LENGTH} printable characters without space around it"
+        raise typer.BadParameter(told, param_hint="--tenant")
+    if not tenant_id_of(text).int:
+        raise typer.BadParameter("the nil UUID is no tenant", param_hint="--tenant")
+    return text
 
 
 def _known_roles(roles: Sequence[str], settings: Settings) -> Sequence[str]:

@@ -114,7 +114,7 @@ class Report(Record):
 
 
 class Publication(Record):
-    """Where the report is, and how to check that it is the one that was approved."""
+    """Where the report is, relative to the data directory, and how to check that it is the one that was approved."""
 
     path: str
     bytes: int

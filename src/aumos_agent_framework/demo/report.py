@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from aumos_agent_framework.demo.records import (
 from aumos_agent_framework.tools import ToolError
 
 MAX_REPORT_BYTES = 1024 * 1024
+_PATH = re.compile(r"([A-Za-z0-9_-]+/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.md")
 _NEEDS_A_LOOK = (LicenceCategory.STRONG_COPYLEFT, LicenceCategory.PROPRIETARY, LicenceCategory.UNKNOWN)
 
 
@@ -40,8 +42,14 @@ def compose(environment: Environment, licences: LicenceReview, metadata: Metadat
     return Report(headline=headline, text="\n".join(lines) + "\n")
 
 
-def publish(directory: Path, path: str, text: str) -> Publication:
-    """Write a report below ``directory``, all of it or nothing; the same call again leaves the same file.
+def publish(data_dir: Path, folder: str, path: str, text: str) -> Publication:
+    """Write a report, all of it or nothing; the same call again leaves the same file.
+
+    Args:
+        data_dir: what the path of the answer is relative to.
+        folder: where in ``data_dir`` the report stays.
+        path: where in ``folder`` it goes: plain names of letters, digits, ``_``, ``-``, at the end also dots.
+        text: the report.
 
     Raises:
         ToolError: the path leads elsewhere or is no Markdown file, or the text is too long.
@@ -49,8 +57,8 @@ def publish(directory: Path, path: str, text: str) -> Publication:
     content = text.encode()
     if len(content) > MAX_REPORT_BYTES:
         raise ToolError(f"The report has {len(content)} bytes; at most {MAX_REPORT_BYTES} are published.")
-    root = directory.resolve()
-    target = _target(root, path)
+    root = data_dir.resolve()
+    target = _target(root / folder, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as draft:
         try:
@@ -61,12 +69,13 @@ def publish(directory: Path, path: str, text: str) -> Publication:
         except BaseException:
             Path(draft.name).unlink(missing_ok=True)
             raise
-    return Publication(path=str(target), bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    published = target.relative_to(root).as_posix()
+    return Publication(path=published, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _target(root: Path, path: str) -> Path:
-    if "\x00" in path or Path(path).suffix != ".md":
-        raise ToolError("A report's path ends in .md.")
+    if not _PATH.fullmatch(path):
+        raise ToolError("A report's path has names of letters, digits, _ and - with / between them, and ends in .md.")
     target = (root / path).resolve()
     if not target.is_relative_to(root):
         raise ToolError("A report's path stays inside the reports directory.")

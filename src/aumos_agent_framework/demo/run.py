@@ -36,6 +36,7 @@ class Demo:
     Args:
         alice: may register agents and tools up to level 3.
         bob: may approve at level 3.
+        data_dir: the stack's, in which the report appears.
         terminal: where it shows what happens.
         decide: says whether to approve a request that has been shown.
         wait: waits between two looks, in seconds.
@@ -46,12 +47,14 @@ class Demo:
         *,
         alice: ApiClient,
         bob: ApiClient,
+        data_dir: Path,
         terminal: Terminal,
         decide: Callable[[JsonObject], bool],
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._alice = alice
         self._bob = bob
+        self._data_dir = data_dir
         self._terminal = terminal
         self._decide = decide
         self._wait = wait
@@ -140,7 +143,7 @@ class Demo:
         publication = execution["output_data"]["publication"]
         if not publication["published"]:
             raise DemoError("demo_rejected", f"The report was not published: {publication['reason']}")
-        path = Path(publication["path"])
+        path = self._data_dir / publication["path"]
         if not path.is_file():
             raise DemoError("demo_report_missing", f"There is no report at {path}.")
         if hashlib.sha256(path.read_bytes()).hexdigest() != publication["sha256"]:

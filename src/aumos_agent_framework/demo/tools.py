@@ -19,6 +19,7 @@ from aumos_agent_framework.demo.records import (
     Publication,
     Report,
 )
+from aumos_agent_framework.tools import ToolCallContext, needs_level
 
 DATA_DIR_VARIABLE = "AUMOS_AGF_DATA_DIR"
 REPORTS = "reports"
@@ -49,13 +50,15 @@ def compose_report(environment: Environment, licences: LicenceReview, metadata: 
     return report.compose(environment, licences, metadata)
 
 
+@needs_level(3)
 def publish_report(
     path: Annotated[
         str, Field(description="Below the reports directory, ending in .md.", min_length=1, max_length=200)
     ],
     text: Annotated[str, Field(description="The whole report.", min_length=1)],
+    call: ToolCallContext,
 ) -> Publication:
-    """Write a report into the reports directory, where people will read it and rely on it."""
+    """Write a report into the tenant's reports directory, where people will read it and rely on it."""
     # A tool gets its arguments from an agent and everything else from the process that it runs in.
     data_dir = Path(os.environ.get(DATA_DIR_VARIABLE, ".agf"))
-    return report.publish(data_dir / REPORTS, path, text)
+    return report.publish(data_dir, f"{REPORTS}/{call.tenant_id}", path, text)

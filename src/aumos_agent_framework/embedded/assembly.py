@@ -33,7 +33,7 @@ Assembler = Callable[[StackConfig, Mapping[str, int], Credentials], Parts]
 
 
 def choose_ports(config: StackConfig, remembered: Mapping[str, int]) -> dict[str, int]:
-    """Return a port for every listening component.
+    """Return a port for every listening component, and for what else it listens on (``SIDE_PORTS``).
 
     Raises:
         PortTakenError: a configured port is in use.
@@ -48,8 +48,9 @@ def choose_ports(config: StackConfig, remembered: Mapping[str, int]) -> dict[str
             variable=port_choice.port_variable(name),
             host=config.host if name == components.API else port_choice.LOOPBACK,
         )
-        for name in _LISTENING
-        if name in config.embedded
+        for component in _LISTENING
+        if component in config.embedded
+        for name in (component, *components.SIDE_PORTS.get(component, ()))
     }
 
 
@@ -63,7 +64,7 @@ def assemble(config: StackConfig, ports: Mapping[str, int], credentials: Credent
             config.data_dir, ports[components.POSTGRES], credentials.postgres_superuser, config.postgres_options
         ),
         components.REDIS: lambda: valkey.component(config.data_dir, ports[components.REDIS], credentials.redis),
-        components.TEMPORAL: lambda: temporal.component(config.data_dir, ports[components.TEMPORAL], config.namespace),
+        components.TEMPORAL: lambda: temporal.component(config.data_dir, ports, config.namespace),
         components.KAFKA: lambda: kafka.component(config.data_dir, ports[components.KAFKA]),
         components.LLM_STUB: lambda: services.llm_stub(ports[components.LLM_STUB], ours),
         components.API: lambda: services.api(config.host, ports[components.API], ours),

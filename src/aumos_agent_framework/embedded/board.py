@@ -33,9 +33,9 @@ class Board:
             pid=supervisor.pid if supervisor else None, create_time=supervisor.create_time if supervisor else None
         )
 
-    def begin(self, statuses: Mapping[str, ComponentStatus]) -> None:
-        """Set all components at once, before the first one starts."""
-        self._state = replace(self._state, components=dict(statuses))
+    def begin(self, statuses: Mapping[str, ComponentStatus], ports: Mapping[str, int]) -> None:
+        """Set all components and ports at once, before the first one starts."""
+        self._state = replace(self._state, components=dict(statuses), ports=dict(ports))
         self._write()
         for status in statuses.values():
             if status.state is ComponentState.EXTERNAL:

@@ -15,6 +15,11 @@ LLM_STUB = "llm-stub"
 API = "api"
 WORKER = "worker"
 
+TEMPORAL_HTTP = "temporal-http"
+TEMPORAL_METRICS = "temporal-metrics"
+
+SIDE_PORTS = {TEMPORAL: (TEMPORAL_HTTP, TEMPORAL_METRICS)}
+"""What a component listens on besides its own port; fixed too, so that others can be told to keep away from it."""
 SERVERS = (POSTGRES, REDIS, TEMPORAL, KAFKA, ISSUER, LLM_STUB)
 """What a company may run itself: not started where an address is configured."""
 SERVICES = (API, WORKER)

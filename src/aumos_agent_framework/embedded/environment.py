@@ -11,7 +11,11 @@ from aumos_agent_framework.embedded.postgres import DATABASE, SUPERUSER
 APP_ROLE = "agf_app"
 RELAY_ROLE = "agf_relay"
 MIGRATION_URL = "AUMOS_AGF_DATABASE__MIGRATION_URL"
+_DEMO_TOOLS = "AUMOS_AGF_DEMO_TOOLS"
 _HTTP_TOOLS_ALLOW = "AUMOS_AGF_HTTP_TOOLS__ALLOW"
+_HTTP_TOOLS_REFUSE = "AUMOS_AGF_HTTP_TOOLS__REFUSE"
+_OPEN_TO_TOOLS = frozenset({components.API, components.LLM_STUB})
+"""Check their callers as they would anybody else, or have nothing to protect."""
 
 
 def environment(config: StackConfig, ports: Mapping[str, int], credentials: Credentials) -> dict[str, str]:
@@ -25,9 +29,14 @@ def environment(config: StackConfig, ports: Mapping[str, int], credentials: Cred
     variables = {**config.variables, "AUMOS_AGF_DATA_DIR": str(config.data_dir.root)}
     for component, port in ports.items():
         variables |= _addresses(component, port, credentials, config.jwks_path)
-    if ports.keys() - {components.API} and not variables.get(_HTTP_TOOLS_ALLOW):
-        # Trying out means tools on this machine; elsewhere loopback is closed to them.
-        variables[_HTTP_TOOLS_ALLOW] = "127.0.0.0/8,::1"
+    if ports.keys() - {components.API}:
+        # Trying out means the demo, and tools on this machine; elsewhere loopback is closed to them.
+        variables[_DEMO_TOOLS] = "True"
+        variables[_HTTP_TOOLS_ALLOW] = variables.get(_HTTP_TOOLS_ALLOW) or "127.0.0.0/8,::1"
+    closed = [str(port) for name, port in ports.items() if name not in _OPEN_TO_TOOLS]
+    if closed:
+        # The servers trust whoever reaches them, and keep the data of every tenant.
+        variables[_HTTP_TOOLS_REFUSE] = ",".join(filter(None, [variables.get(_HTTP_TOOLS_REFUSE), *closed]))
     return variables
 
 
@@ -44,7 +53,7 @@ def _addresses(component: str, port: int, credentials: Credentials, jwks_path: s
         components.LLM_STUB: {"LLM_SERVING_URL": f"http://{address}/v1"},
         components.API: {"AUMOS_AGF_PORT": str(port)},
     }
-    return _databases(address, credentials) if component == components.POSTGRES else variables[component]
+    return _databases(address, credentials) if component == components.POSTGRES else variables.get(component, {})
 
 
 def _databases(address: str, credentials: Credentials) -> dict[str, str]:

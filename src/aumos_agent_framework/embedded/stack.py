@@ -94,11 +94,10 @@ class EmbeddedStack:
         config = self._config
         earlier = read_state(config.data_dir.state)
         await leftovers.clear(earlier)
-        remembered = {name: status.port for name, status in earlier.components.items() if status.port}
-        self._ports = assembly.choose_ports(config, remembered)
+        self._ports = assembly.choose_ports(config, earlier.ports)
         self._credentials = load_or_create(config.data_dir.credentials)
         parts = self._assemble(config, self._ports, self._credentials)
-        self._board.begin(self._first_statuses(parts))
+        self._board.begin(self._first_statuses(parts), self._ports)
         await self._start_servers(parts)
         await self._start_services(parts)
         self._board.set_ready(ready=True)

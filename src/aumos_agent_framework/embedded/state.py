@@ -13,11 +13,15 @@ from aumos_agent_framework.embedded.processes import ProcessId
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """A stack as it was last written: the supervisor, the API's address once ready, and the components by name."""
+    """A stack as it was last written: the supervisor, the API's address once ready, and the components by name.
+
+    ``ports`` are all that it listens on, by the names under which the next start asks for them again.
+    """
 
     pid: int | None = None
     create_time: float | None = None
     ready: bool = False
+    ports: Mapping[str, int] = field(default_factory=dict)
     components: Mapping[str, ComponentStatus] = field(default_factory=dict)
 
     @property
@@ -64,5 +68,11 @@ def read_state(path: Path) -> StackState:
 def write_state(path: Path, state: StackState) -> None:
     """Replace the state kept at ``path``."""
     components = [asdict(status) for status in state.components.values()]
-    document = {"pid": state.pid, "create_time": state.create_time, "ready": state.ready, "components": components}
+    document = {
+        "pid": state.pid,
+        "create_time": state.create_time,
+        "ready": state.ready,
+        "ports": dict(state.ports),
+        "components": components,
+    }
     write_private(path, orjson.dumps(document, option=orjson.OPT_INDENT_2))

@@ -123,6 +123,10 @@ class HttpToolSettings(_Group):
     allow: CommaList = Field(
         (), description="Private hosts, host:port or CIDR that HTTP tools may call, with commas. `agf up`: loopback."
     )
+    refuse: CommaList = Field(
+        (),
+        description="Never called: host:port, CIDR, ports of this machine, with commas. `agf up` adds its servers'.",
+    )
 
 
 class EmbeddedSettings(_Group):
@@ -141,9 +145,12 @@ class AgfSettings(_Group):
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: Port = Field(8007, description="Port that the API listens on; 0: a free one (`agf up`).")
-    data_dir: Path = Field(Path(".agf"), description="Where the embedded stack keeps its data.")
+    data_dir: Path = Field(Path(".agf"), description="Where the embedded stack keeps its data; not an empty value.")
     database: MigrationSettings = MigrationSettings()
     http_tools: HttpToolSettings = HttpToolSettings()
+    demo_tools: bool = Field(
+        default=False, description="Offer the demo's functions to every tenant's tools. `agf up`: True."
+    )
     embedded: EmbeddedSettings = EmbeddedSettings()
 
 

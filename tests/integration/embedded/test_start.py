@@ -102,6 +102,7 @@ def servers_user_process() -> Iterator[int]:
 
 
 async def test_interrupted_creation_of_the_database_is_begun_anew(tmp_path: Path) -> None:
+    DataDir(tmp_path).create()
     half = tmp_path / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")

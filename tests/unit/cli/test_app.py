@@ -34,6 +34,14 @@ def test_version() -> None:
     assert CliRunner().invoke(create_app(), ["version"]).output == f"agf {__version__}\n"
 
 
+@pytest.mark.parametrize("command", ["up", "down", "status", "demo"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_empty_data_directory_is_refused(command: str, value: str) -> None:
+    result = CliRunner().invoke(create_app(), [command, "--data-dir", value])
+    assert result.exit_code == 2
+    assert "the name of a directory is empty" in result.output
+
+
 def test_internal_options_are_not_shown() -> None:
     assert "orphan" not in CliRunner().invoke(create_app(), ["up", "--help"]).output
 

@@ -1,5 +1,6 @@
 """What ``agf up`` prints."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ def test_end_says_where_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ready == "ready: http://localhost:8007"
     assert "API docs: http://localhost:8007/docs" in rest
     assert f"--data-dir {tmp_path}" in rest[-1]
+
+
+def test_data_directory_with_a_space_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data_dir = tmp_path / "my data; rm"
+    Progress(DataDir(data_dir)).ready()
+    hint = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(hint)[-2:] == ["--data-dir", str(data_dir)]
 
 
 def test_default_data_directory_is_not_repeated(

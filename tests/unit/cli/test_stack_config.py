@@ -78,6 +78,15 @@ def test_data_directory_of_the_command_line_wins(tmp_path: Path) -> None:
     assert data_dir_of(settings, Path("chosen")).root == tmp_path / "chosen"
 
 
+@pytest.mark.parametrize("value", ["", "  "])
+def test_empty_data_directory_is_refused(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUMOS_AGF_DATA_DIR", value)
+    settings = load_settings(env_file=None)
+    with pytest.raises(SettingsError, match="AUMOS_AGF_DATA_DIR is empty"):
+        data_dir_of(settings, None)
+    assert data_dir_of(settings, tmp_path).root == tmp_path
+
+
 def _config(tmp_path: Path, variables: Mapping[str, str]) -> StackConfig:
     settings = load_settings(variables, env_file=None)
     return stack_config(settings, data_dir_of(settings, tmp_path / "data"))

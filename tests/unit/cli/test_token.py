@@ -54,9 +54,26 @@ def test_configured_role_is_known(data_dir: Path, monkeypatch: pytest.MonkeyPatc
     assert _claims(issue_token(replace(REQUEST, roles=("boss",)), data_dir))["roles"] == ["boss"]
 
 
-def test_empty_subject_is_refused(data_dir: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="subject"):
-        issue_token(replace(REQUEST, subject=" "), data_dir)
+@pytest.mark.parametrize("subject", ["", " ", " alice", "al\nice", "al\x00ice", "al\u202eice", "a\u2028b", "a" * 256])
+def test_subject_that_the_api_would_refuse_is_refused(data_dir: Path, subject: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"subject of 1 to 255 printable characters"):
+        issue_token(replace(REQUEST, subject=subject), data_dir)
+
+
+def test_longest_subject_is_taken(data_dir: Path) -> None:
+    assert _claims(issue_token(replace(REQUEST, subject="a" * 255), data_dir))["sub"] == "a" * 255
+
+
+@pytest.mark.parametrize("tenant", ["", " ", "ac\nme", "a" * 256])
+def test_tenant_that_is_no_name_is_refused(data_dir: Path, tenant: str) -> None:
+    with pytest.raises(typer.BadParameter, match="a UUID, or a name"):
+        issue_token(replace(REQUEST, tenant=tenant), data_dir)
+
+
+@pytest.mark.parametrize("nil", [str(UUID(int=0)), UUID(int=0).hex, f"{{{UUID(int=0)}}}"])
+def test_nil_uuid_is_no_tenant(data_dir: Path, nil: str) -> None:
+    with pytest.raises(typer.BadParameter, match="nil UUID"):
+        issue_token(replace(REQUEST, tenant=nil), data_dir)
 
 
 def test_before_the_first_stack_it_says_to_start_one(tmp_path: Path) -> None:
@@ -98,6 +115,8 @@ class TestTtl:
             ("30m", timedelta(minutes=30)),
             ("8h", timedelta(hours=8)),
             ("7d", timedelta(days=7)),
+            ("30d", timedelta(days=30)),
+            ("720h", timedelta(days=30)),
         ],
     )
     def test_units(self, text: str, duration: timedelta) -> None:
@@ -106,6 +125,11 @@ class TestTtl:
     @pytest.mark.parametrize("text", ["", "8", "h", "0h", "-1h", "1.5h", "8 h", "8w", "9999999d"])
     def test_anything_else_is_refused(self, text: str) -> None:
         with pytest.raises(typer.BadParameter):
+            parse_ttl(text)
+
+    @pytest.mark.parametrize("text", ["31d", "721h", "43201m", "999999d"])
+    def test_longer_than_30_days_is_refused(self, text: str) -> None:
+        with pytest.raises(typer.BadParameter, match="at most 30 days"):
             parse_ttl(text)
 
 

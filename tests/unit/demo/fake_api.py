@@ -143,7 +143,7 @@ class FakeApi:
         path.write_bytes(content + (b"almost" if self.alters else b""))
         if self.removes:
             path.unlink()
-        return {"published": True, "path": str(path), "sha256": hashlib.sha256(content).hexdigest()}
+        return {"published": True, "path": path.name, "sha256": hashlib.sha256(content).hexdigest()}
 
     def _steps(self) -> list[dict[str, Any]]:
         steps = [a_step(1, "collect", "agent", "running"), a_step(2, "collect", "think", parent_seq=1)]

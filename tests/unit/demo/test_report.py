@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from aumos_agent_framework.core.types import EffectId
 from aumos_agent_framework.demo import licences, metadata_checks
 from aumos_agent_framework.demo.records import Environment, Package
 from aumos_agent_framework.demo.report import MAX_REPORT_BYTES, compose, publish
 from aumos_agent_framework.demo.tools import publish_report
-from aumos_agent_framework.tools import ToolError
+from aumos_agent_framework.tools import ToolCallContext, ToolError
+from tests.factories import OTHER_TENANT, TENANT, new_id
 
 ENVIRONMENT = Environment(python="3.11.7", implementation="CPython", system="Linux x86_64", root="root")
 
@@ -51,19 +53,19 @@ class TestCompose:
 
 class TestPublish:
     def test_writes_the_text_and_says_how_to_check_it(self, tmp_path: Path) -> None:
-        publication = publish(tmp_path, "audit.md", "# Ü\n")
-        content = Path(publication.path).read_bytes()
+        publication = publish(tmp_path, "reports", "audit.md", "# Ü\n")
+        content = (tmp_path / publication.path).read_bytes()
         assert content == "# Ü\n".encode()
-        assert publication.path == str(tmp_path / "audit.md")
+        assert publication.path == "reports/audit.md"
         assert (publication.bytes, publication.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
     def test_the_same_call_again_leaves_the_same_file(self, tmp_path: Path) -> None:
-        first, second = (publish(tmp_path, "audit.md", "text") for _ in range(2))
+        first, second = (publish(tmp_path, "reports", "audit.md", "text") for _ in range(2))
         assert first == second
-        assert [path.name for path in tmp_path.iterdir()] == ["audit.md"]
+        assert [path.name for path in (tmp_path / "reports").iterdir()] == ["audit.md"]
 
     def test_makes_folders_as_needed(self, tmp_path: Path) -> None:
-        assert Path(publish(tmp_path / "reports", "2026/audit.md", "text").path).is_file()
+        assert (tmp_path / publish(tmp_path, "reports", "2026/audit.md", "text").path).is_file()
 
     @pytest.mark.parametrize(
         "path",
@@ -76,6 +78,17 @@ class TestPublish:
             "audit",
             ".md",
             "a\x00.md",
+            "a\n.md",
+            "a\x1b[2J.md",
+            "a\u202ebc.md",
+            "a b.md",
+            "-\\a.md",
+            "~/a.md",
+            ".hidden.md",
+            "a//b.md",
+            "./a.md",
+            "file.md/a.md",
+            "audit.md\n",
             "folder.md",
         ],
     )
@@ -85,20 +98,25 @@ class TestPublish:
         outside.mkdir()
         (reports / "outside").symlink_to(outside)
         with pytest.raises(ToolError):
-            publish(reports, path, "text")
+            publish(tmp_path, "reports", path, "text")
+        assert [entry.name for entry in reports.iterdir() if entry.is_file()] == []
         assert list(outside.iterdir()) == []
         assert not (tmp_path / "audit.md").exists()
 
     def test_refuses_a_text_that_is_too_long(self, tmp_path: Path) -> None:
         with pytest.raises(ToolError, match="at most"):
-            publish(tmp_path, "audit.md", "x" * (MAX_REPORT_BYTES + 1))
+            publish(tmp_path, "reports", "audit.md", "x" * (MAX_REPORT_BYTES + 1))
 
     def test_a_failure_leaves_no_draft_behind(self, tmp_path: Path) -> None:
-        (tmp_path / "audit.md").mkdir()
+        (tmp_path / "reports" / "audit.md").mkdir(parents=True)
         with pytest.raises(ToolError):
-            publish(tmp_path, "audit.md", "text")
-        assert [path.name for path in tmp_path.iterdir()] == ["audit.md"]
+            publish(tmp_path, "reports", "audit.md", "text")
+        assert [path.name for path in (tmp_path / "reports").iterdir()] == ["audit.md"]
 
-    def test_the_tool_writes_below_the_data_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_each_tenant_has_a_directory_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AUMOS_AGF_DATA_DIR", str(tmp_path))
-        assert publish_report("audit.md", "text").path == str(tmp_path / "reports" / "audit.md")
+        for tenant in (TENANT, OTHER_TENANT):
+            path = publish_report("audit.md", str(tenant), ToolCallContext(tenant, EffectId(new_id()), 1)).path
+            assert path == f"reports/{tenant}/audit.md"
+        for tenant in (TENANT, OTHER_TENANT):
+            assert (tmp_path / "reports" / str(tenant) / "audit.md").read_text() == str(tenant)

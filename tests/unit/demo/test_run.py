@@ -37,7 +37,7 @@ MakeDemo = Callable[..., Demo]
 
 
 @pytest.fixture
-def make_demo(api: FakeApi, screen: io.StringIO) -> Iterator[MakeDemo]:
+def make_demo(api: FakeApi, screen: io.StringIO, tmp_path: Path) -> Iterator[MakeDemo]:
     with ExitStack() as stack:
         alice = stack.enter_context(ApiClient(URL, "alice", api.transport()))
         bob = stack.enter_context(ApiClient(URL, "bob", api.transport()))
@@ -47,7 +47,8 @@ def make_demo(api: FakeApi, screen: io.StringIO) -> Iterator[MakeDemo]:
                 return approves
 
             terminal = Terminal(Console(file=screen, width=100))
-            return Demo(alice=alice, bob=bob, terminal=terminal, decide=decide, wait=lambda _: None)
+            people = {"alice": alice, "bob": bob}
+            return Demo(**people, data_dir=tmp_path, terminal=terminal, decide=decide, wait=lambda _: None)
 
         yield make
 

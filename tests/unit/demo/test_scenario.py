@@ -39,7 +39,7 @@ from aumos_agent_framework.core.types import (
     JsonValue,
 )
 from aumos_agent_framework.demo.scenario import Scenario, load_scenario
-from tests.factories import NOW, make_agent, make_governance, make_plan, make_tool, new_id
+from tests.factories import NOW, TENANT, make_agent, make_governance, make_plan, make_tool, new_id
 
 FUNCTIONS = {
     "audit_collect_packages": "collect_packages",
@@ -221,9 +221,9 @@ class TestRun:
     ) -> None:
         state, runner, plan = await run(scenario, registry, tools, approves=True)
         publication = state["publication"]
-        report = data_dir / "reports" / f"dependency-audit-{plan.execution_id}.md"
+        report = data_dir / "reports" / str(TENANT) / f"dependency-audit-{plan.execution_id}.md"
         assert publication["published"] is True
-        assert publication["path"] == str(report)
+        assert data_dir / publication["path"] == report
         assert report.read_text(encoding="utf-8") == runner.asked[0].arguments["text"]
         assert publication["headline"] in report.read_text(encoding="utf-8")
         assert "| pytest |" in report.read_text(encoding="utf-8")

@@ -57,6 +57,24 @@ class TestEnvironment:
         configured = replace(config, variables={name: "intranet"})
         assert environment(configured, {"redis": 1}, CREDENTIALS)[name] == "intranet"
 
+    def test_tools_may_not_call_the_stacks_own_servers(self, config: StackConfig) -> None:
+        ports = choose_ports(config, {})
+        settings = load_settings(environment(config, ports, CREDENTIALS), env_file=None)
+        closed = {name for name, port in ports.items() if str(port) in settings.agf.http_tools.refuse}
+        assert closed == {"postgres", "redis", "temporal", "temporal-http", "temporal-metrics", "kafka", "issuer"}
+        assert len(settings.agf.http_tools.refuse) == len(closed)
+
+    def test_what_tools_may_not_call_is_added_to_what_is_configured(self, config: StackConfig) -> None:
+        name = "AUMOS_AGF_HTTP_TOOLS__REFUSE"
+        configured = replace(config, variables={name: "10.0.0.1,9000"})
+        assert environment(configured, {"redis": 1, "api": 2}, CREDENTIALS)[name] == "10.0.0.1,9000,1"
+        assert environment(configured, {"api": 2}, CREDENTIALS)[name] == "10.0.0.1,9000"
+
+    def test_the_demos_tools_are_offered_only_in_a_local_stack(self, config: StackConfig) -> None:
+        for ports, offered in (({"redis": 1}, True), ({"api": 1}, False)):
+            settings = load_settings(environment(config, ports, CREDENTIALS), env_file=None)
+            assert settings.agf.demo_tools is offered
+
 
 class TestAssemble:
     def test_every_component_but_the_issuer_is_a_process(self, config: StackConfig) -> None:
@@ -109,6 +127,18 @@ class TestAssemble:
 
 
 class TestTemporal:
+    def test_all_its_ports_are_chosen_and_kept(self, config: StackConfig) -> None:
+        ports = choose_ports(config, {})
+        assert choose_ports(config, ports) == ports
+        argv = assemble(config, ports, CREDENTIALS).processes["temporal"].command.argv
+        told = {word: argv[index + 1] for index, word in enumerate(argv) if word.endswith("port")}
+        assert told == {
+            "--port": str(ports["temporal"]),
+            "--http-port": str(ports["temporal-http"]),
+            "--metrics-port": str(ports["temporal-metrics"]),
+        }
+        assert len(set(ports.values())) == len(ports)
+
     def test_runs_with_the_settings_that_make_it_fast(self, config: StackConfig) -> None:
         argv = assemble(config, choose_ports(config, {}), CREDENTIALS).processes["temporal"].command.argv
         dynamic = {argv[index + 1] for index, word in enumerate(argv) if word == "--dynamic-config-value"}

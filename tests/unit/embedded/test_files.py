@@ -48,6 +48,38 @@ class TestDataDir:
         data_dir.create()
         assert data_dir.root.stat().st_mode & 0o777 == 0o700
 
+    def test_one_that_is_there_keeps_its_permissions(self, tmp_path: Path) -> None:
+        root = tmp_path / "data"
+        root.mkdir()
+        root.chmod(0o755)
+        DataDir(root).create()
+        DataDir(root).create()
+        assert root.stat().st_mode & 0o777 == 0o755
+        assert (root / "logs").stat().st_mode & 0o777 == 0o700
+
+    def test_one_that_holds_something_else_is_refused_and_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("")
+        with pytest.raises(StackError, match=r"holds something else.*--data-dir"):
+            DataDir(tmp_path).create()
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+    @pytest.mark.parametrize("mark", ["lock", "state.json", "credentials.json"])
+    def test_one_of_an_earlier_stack_is_used_again(self, tmp_path: Path, mark: str) -> None:
+        (tmp_path / mark).write_text("")
+        (tmp_path / "postgres").mkdir()
+        DataDir(tmp_path).create()
+        assert (tmp_path / "logs").is_dir()
+
+    @pytest.mark.parametrize("marks", [[], ["lock"]])
+    def test_one_that_everybody_may_write_to_is_refused(self, tmp_path: Path, marks: list[str]) -> None:
+        for name in marks:
+            (tmp_path / name).write_text("")
+        tmp_path.chmod(0o1777)
+        with pytest.raises(StackError, match="Every user of this machine may write"):
+            DataDir(tmp_path).create()
+        assert tmp_path.stat().st_mode & 0o7777 == 0o1777
+        assert not (tmp_path / "logs").exists()
+
     def test_that_cannot_be_made_says_how_to_choose_another(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(StackError, match=r"cannot be used.*--data-dir"):

@@ -74,4 +74,10 @@ def _state(supervisor: ProcessId) -> StackState:
         ComponentStatus("kafka", ComponentState.EXTERNAL, "kafka:9092"),
         ComponentStatus("api", ComponentState.FAILED),
     ]
-    return StackState(supervisor.pid, supervisor.create_time, ready=True, components={s.name: s for s in statuses})
+    return StackState(
+        supervisor.pid,
+        supervisor.create_time,
+        ready=True,
+        ports={"redis": 1, "temporal-http": 2},
+        components={s.name: s for s in statuses},
+    )

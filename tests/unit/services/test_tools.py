@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from aumos_agent_framework.core.domain.identity import Caller
-from aumos_agent_framework.core.domain.paging import PageRequest
+from aumos_agent_framework.core.domain.paging import MAX_PAGE_SIZE, PageRequest
 from aumos_agent_framework.core.domain.tools import ToolDraft, ToolIdempotency, ToolStatus
 from aumos_agent_framework.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, Problem
 from aumos_agent_framework.core.services.tool_drafts import EDITABLE
@@ -189,6 +189,84 @@ class TestUpdate:
             await toolbox.tools.update(stranger, tool.name, {"description": "x"})
         with pytest.raises(NotFoundError):
             await toolbox.tools.get(stranger, tool.name)
+
+
+PUBLISH = {"type": "python", "ref": "publish"}
+
+
+class TestFence:
+    """What a level-3 tool does is not to be had below level 3 under another name."""
+
+    @pytest.fixture
+    async def fenced(self, toolbox: Toolbox) -> Toolbox:
+        draft = make_tool_draft(name="publish", config=PUBLISH, min_privilege_level=RISKY)
+        await toolbox.tools.register(ARI, draft, None)
+        return toolbox
+
+    @pytest.mark.parametrize("level", [READ, SAFE])
+    async def test_an_alias_below_it_needs_its_level(self, fenced: Toolbox, level: PrivilegeLevel) -> None:
+        draft = make_tool_draft(config=PUBLISH | {"timeout": 9}, min_privilege_level=level)
+        with pytest.raises(ForbiddenError, match="publish guards at level 3") as caught:
+            await fenced.tools.register(DEV, draft, make_key())
+        assert caught.value.code == "level_too_low"
+        assert (await fenced.tools.list(DEV, PageRequest())).total == 1
+        assert (await fenced.tools.register(ARI, draft, None)).value.min_privilege_level is level
+
+    async def test_the_highest_of_several_counts(self, fenced: Toolbox) -> None:
+        await fenced.tools.register(PAT, make_tool_draft(config=PUBLISH, min_privilege_level=SUPER), None)
+        with pytest.raises(ForbiddenError):
+            await fenced.tools.register(ARI, make_tool_draft(config=PUBLISH, min_privilege_level=RISKY), None)
+
+    async def test_it_is_found_on_any_page(self, fenced: Toolbox) -> None:
+        for number in range(MAX_PAGE_SIZE + 1):
+            await fenced.tools.register(DEV, make_tool_draft(name=f"a{number}"), None)
+        with pytest.raises(ForbiddenError):
+            await fenced.tools.register(DEV, make_tool_draft(name="z", config=PUBLISH), None)
+
+    async def test_a_disabled_tool_guards_too(self, fenced: Toolbox) -> None:
+        await fenced.tools.update(ARI, "publish", {"status": ToolStatus.DISABLED})
+        with pytest.raises(ForbiddenError):
+            await fenced.tools.register(DEV, make_tool_draft(config=PUBLISH), None)
+
+    async def test_other_targets_and_tenants_are_free(self, fenced: Toolbox) -> None:
+        await fenced.tools.register(DEV, make_tool_draft(config=PUBLISH | {"ref": "search"}), None)
+        stranger = replace(DEV, tenant_id=OTHER_TENANT)
+        await fenced.tools.register(stranger, make_tool_draft(config=PUBLISH), None)
+
+    async def test_another_tool_cannot_be_pointed_at_it(self, fenced: Toolbox) -> None:
+        tool = (await fenced.tools.register(DEV, make_tool_draft(), None)).value
+        with pytest.raises(ForbiddenError):
+            await fenced.tools.update(DEV, tool.name, {"config": PUBLISH})
+        assert (await fenced.tools.update(ARI, tool.name, {"config": PUBLISH})).config == PUBLISH
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"min_privilege_level": READ},
+            {"input_schema": {"type": "object"}},
+            {"config": PUBLISH | {"timeout": 9}},
+            {"status": ToolStatus.ACTIVE},
+        ],
+        ids=["level", "schema", "config", "status"],
+    )
+    async def test_an_alias_that_was_allowed_is_not_opened_further(
+        self, fenced: Toolbox, change: dict[str, object]
+    ) -> None:
+        alias = make_tool_draft(name="alias", config=PUBLISH, min_privilege_level=SAFE)
+        await fenced.tools.register(ARI, alias, None)
+        await fenced.tools.update(DEV, "alias", {"status": ToolStatus.DISABLED, "description": "Closed."})
+        with pytest.raises(ForbiddenError):
+            await fenced.tools.update(DEV, "alias", change)
+        await fenced.tools.update(ARI, "alias", change)
+
+    async def test_its_own_level_is_no_fence_around_itself(self, fenced: Toolbox) -> None:
+        assert (await fenced.tools.update(ARI, "publish", {"min_privilege_level": READ})).min_privilege_level is READ
+        assert (await fenced.tools.register(DEV, make_tool_draft(config=PUBLISH), None)).value.config == PUBLISH
+
+    async def test_a_function_that_declares_its_level_is_asked_about_every_new_level(self, fenced: Toolbox) -> None:
+        fenced.refuse_every_config()
+        with pytest.raises(InvalidInputError):
+            await fenced.tools.update(ARI, "publish", {"min_privilege_level": READ})
 
 
 class TestList:

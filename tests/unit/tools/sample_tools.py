@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from aumos_agent_framework.tools import ToolCallContext, ToolError
+from aumos_agent_framework.tools import ToolCallContext, ToolError, needs_level
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
@@ -159,6 +159,11 @@ def unknown_type(a: "Missing") -> None: ...  # type: ignore[name-defined]  # noq
 
 
 def no_schema(a: threading.Event) -> None: ...
+
+
+@needs_level(3)
+def destroy() -> str:
+    return "gone"
 
 
 NOT_A_FUNCTION = 7

@@ -1,8 +1,11 @@
+import socket
 from collections.abc import Sequence
 
+import psutil
 import pytest
 
 from aumos_agent_framework.adapters.tools.address_guard import AddressGuard, AddressRefusedError
+from aumos_agent_framework.adapters.tools.addresses import canonical_host
 
 PUBLIC = "93.184.216.34"
 OTHER_PUBLIC = "2606:2800:220:1:248:1893:25c8:1946"
@@ -126,6 +129,81 @@ class TestAllow:
     def test_a_malformed_entry_stops_the_start(self, entry: str) -> None:
         with pytest.raises(ValueError, match=r".+"):
             AddressGuard([entry])
+
+
+EVERYWHERE = ["0.0.0.0/0", "::/0", "localhost", "inner.example"]
+OWN_NAME = "this-machine.example"
+
+
+class TestRefuse:
+    @pytest.mark.parametrize("entry", ["7233", " 7233 ", "127.0.0.1:7233", "[::1]:7233", "localhost:7233"])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "127.0.0.1",
+            "127.9.8.7",
+            "0.0.0.0",  # noqa: S104 - not bound to
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+        ],
+    )
+    async def test_a_port_of_this_machine_is_closed_whatever_is_allowed(self, entry: str, answer: str) -> None:
+        guard = AddressGuard([*EVERYWHERE, OWN_NAME], FakeResolver([answer]), refuse=[entry])
+        literal = f"[{answer}]" if ":" in answer else answer
+        with pytest.raises(AddressRefusedError, match="AUMOS_AGF_HTTP_TOOLS__REFUSE"):
+            await reach(guard, OWN_NAME, 7233)
+        with pytest.raises(AddressRefusedError, match="closed to tools"):
+            guard.check_literal(canonical_host(literal), 7233)
+        assert await reach(guard, OWN_NAME, 7234)
+
+    async def test_a_port_is_closed_on_the_machines_other_interfaces_too(self) -> None:
+        interfaces = [address for found in psutil.net_if_addrs().values() for address in found]
+        own = [address.address for address in interfaces if address.family in {socket.AF_INET, socket.AF_INET6}]
+        assert own
+        for address in own:
+            with pytest.raises(AddressRefusedError, match="closed to tools"):
+                await reach(AddressGuard(EVERYWHERE, FakeResolver([address]), refuse=["7233"]), OWN_NAME, 7233)
+
+    async def test_a_port_is_open_on_other_machines(self) -> None:
+        for answer in (PUBLIC, OTHER_PUBLIC):
+            assert await reach(AddressGuard(resolve=FakeResolver([answer]), refuse=["443"]), "example.com") == [answer]
+
+    @pytest.mark.parametrize(
+        ("entry", "host", "port", "answer"),
+        [
+            ("10.0.0.1:9000", "inner.example", 9000, "10.0.0.1"),
+            ("10.0.0.1:9000", "inner.example", 9000, "::ffff:10.0.0.1"),
+            ("10.0.0.1:9000", "inner.example", 9000, "64:ff9b::a00:1"),
+            ("10.0.0.1", "inner.example", 80, "10.0.0.1"),
+            ("10.0.0.0/8", "inner.example", 80, "10.9.9.9"),
+            ("Inner.Example:9000", "inner.example", 9000, "10.0.0.1"),
+            (PUBLIC, "example.com", 80, PUBLIC),
+        ],
+    )
+    async def test_an_entry_closes_what_it_names(self, entry: str, host: str, port: int, answer: str) -> None:
+        with pytest.raises(AddressRefusedError, match="closed to tools"):
+            await reach(AddressGuard(EVERYWHERE, FakeResolver([answer]), refuse=[entry]), host, port)
+
+    @pytest.mark.parametrize(
+        ("entry", "host", "port", "answer"),
+        [
+            ("10.0.0.1:9000", "inner.example", 9001, "10.0.0.1"),
+            ("10.0.0.1:9000", "localhost", 9000, "127.0.0.1"),
+            ("127.0.0.1", "localhost", 80, "127.0.0.2"),
+            ("inner.example:9000", "localhost", 9000, "127.0.0.1"),
+        ],
+    )
+    async def test_an_entry_closes_nothing_else(self, entry: str, host: str, port: int, answer: str) -> None:
+        assert await reach(AddressGuard(EVERYWHERE, FakeResolver([answer]), refuse=["", entry]), host, port)
+
+    @pytest.mark.parametrize("entry", ["0", "65536", "-1", "a b", "host:0", "10.0.0.1/8"])
+    def test_a_malformed_entry_stops_the_start(self, entry: str) -> None:
+        with pytest.raises(ValueError, match=r".+"):
+            AddressGuard(refuse=[entry])
 
 
 class TestCheckLiteral:

@@ -174,7 +174,33 @@ class TestCheck:
         assert problem_of(headers={name: "x"}).pointer.startswith("/config/headers/")
 
     def test_says_that_secrets_are_not_there_yet(self) -> None:
-        assert "not available" in problem_of(headers={"X-Key": "secret:KEY"}).message
+        assert "later version" in problem_of(headers={"X-Key": "secret:KEY"}).message
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Authorization",
+            "PROXY-AUTHORIZATION",
+            "Cookie",
+            "X-Auth",
+            "X-Access-Token",
+            "Client-Secret",
+            "X-Password",
+            "X-Credentials",
+            "X-Api-Key",
+            "apikey",
+            "API_KEY",
+        ],
+    )
+    def test_readers_of_tools_find_no_credentials_in_headers(self, name: str) -> None:
+        problem = problem_of(headers={name: "Bearer x"})
+        assert problem.pointer == f"/config/headers/{name}"
+        assert "later version" in problem.message
+
+    def test_one_header_is_refused_once(self) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            HttpTools(AddressGuard()).check(a_draft(headers={"Authorization": "Bearer x"}))
+        assert len(caught.value.problems) == 1
 
     def test_a_place_needs_an_argument(self) -> None:
         problem = problem_of(url="https://api.example/{ident}")

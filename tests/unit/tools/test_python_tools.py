@@ -1,6 +1,8 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import wraps
 from importlib.metadata import EntryPoint
 from typing import Any
 from uuid import UUID
@@ -8,7 +10,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from aumos_agent_framework.adapters.tools.python import PythonTools
+from aumos_agent_framework.adapters.tools.python import PythonTools, installed_functions
 from aumos_agent_framework.core.domain.tools import (
     Tool,
     ToolCallContext,
@@ -18,7 +20,8 @@ from aumos_agent_framework.core.domain.tools import (
     ToolOutcomeKind,
 )
 from aumos_agent_framework.core.errors import InvalidInputError, Problem
-from aumos_agent_framework.core.types import EffectId
+from aumos_agent_framework.core.types import EffectId, PrivilegeLevel
+from aumos_agent_framework.tools import level_needed, needs_level
 from tests.factories import TENANT, make_tool, make_tool_draft
 from tests.unit.tools import sample_tools
 
@@ -138,6 +141,33 @@ class TestCheck:
     def test_points_at_what_is_wrong(self, tools: PythonTools, config: dict[str, Any], pointer: str) -> None:
         assert self.problem(tools, a_draft("add", config=config)).pointer == pointer
 
+    @pytest.mark.parametrize("level", list(PrivilegeLevel))
+    def test_a_function_says_how_low_it_may_be_registered(self, tools: PythonTools, level: PrivilegeLevel) -> None:
+        draft = a_draft("destroy", min_privilege_level=level)
+        if level >= PrivilegeLevel.EXECUTE_RISKY:
+            assert tools.check(draft).min_privilege_level is level
+        else:
+            problem = self.problem(tools, draft)
+            assert (problem.pointer, problem.code) == ("/min_privilege_level", "level_below_function")
+
+    @pytest.mark.parametrize("level", [0, 6])
+    def test_there_are_five_levels_to_need(self, level: int) -> None:
+        with pytest.raises(ValueError, match=str(level)):
+            needs_level(level)
+
+    def test_a_decorated_function_keeps_its_level(self) -> None:
+        @wraps(sample_tools.destroy)
+        def around() -> str:
+            return sample_tools.destroy()
+
+        assert level_needed(around) is PrivilegeLevel.EXECUTE_RISKY
+
+    def test_the_demos_functions_are_there_only_where_asked_for(self) -> None:
+        names = {entry.name for entry in installed_functions(demo=True)}
+        assert "audit_publish_report" in names
+        assert {name for name in names if name.startswith("audit_")}.isdisjoint(e.name for e in installed_functions())
+        assert self.problem(PythonTools(), a_draft("audit_publish_report")).code == "unknown_reference"
+
     def test_finds_what_this_environment_has_installed(self) -> None:
         draft = a_draft("surely_not_installed")
         assert self.problem(PythonTools(), draft).code == "unknown_reference"
@@ -149,7 +179,23 @@ class TestCheck:
         return caught.value.problems[0]
 
 
+class TestSameTarget:
+    @pytest.mark.parametrize(("one", "other", "same"), [("add", "add", True), ("add", "who", False), ("x", "x", True)])
+    def test_goes_by_the_function(self, tools: PythonTools, one: str, other: str, *, same: bool) -> None:
+        assert tools.same_target({"type": "python", "ref": one, "timeout": 9}, {"type": "python", "ref": other}) is same
+
+    def test_another_entry_point_of_the_same_function_hides_nothing(self) -> None:
+        tools = PythonTools([entry("add"), EntryPoint("plus", entry("add").value, "aumos.tools")])
+        assert tools.same_target({"ref": "add"}, {"ref": "plus"})
+
+
 class TestCall:
+    async def test_a_tool_from_before_its_function_declared_a_level_is_not_called(self, tools: PythonTools) -> None:
+        outcome = await call(tools, a_tool("destroy"))
+        assert (outcome.kind, "level 3" in outcome.message) == (ERROR, True)
+        risky = replace(a_tool("destroy"), min_privilege_level=PrivilegeLevel.EXECUTE_RISKY)
+        assert (await call(tools, risky)).result == "gone"
+
     @pytest.mark.parametrize(
         ("ref", "arguments", "result"),
         [

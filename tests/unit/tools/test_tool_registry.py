@@ -51,6 +51,24 @@ class TestCheck:
         assert "http, python" in problem.message
 
 
+class TestSameTarget:
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            (PYTHON, PYTHON | {"timeout": 9}, True),
+            (PYTHON, PYTHON | {"ref": "other"}, False),
+            (HTTP, HTTP | {"headers": {"X-A": "1"}}, True),
+            (HTTP, PYTHON, False),
+            ({"type": "mcp"}, {"type": "mcp"}, False),
+            ({}, {}, False),
+        ],
+    )
+    def test_goes_by_the_type_first(
+        self, registry: ToolRegistry, one: dict[str, Any], other: dict[str, Any], *, same: bool
+    ) -> None:
+        assert registry.same_target(one, other) is registry.same_target(other, one) is same
+
+
 class TestIsShort:
     @pytest.mark.parametrize(
         ("config", "short"),

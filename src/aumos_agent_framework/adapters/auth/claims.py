@@ -120,9 +120,14 @@ def _tenant(claims: JsonObject) -> TenantId:
 
 def _subject(claims: JsonObject) -> str:
     value = claims.get("sub")
-    if not isinstance(value, str) or not _is_plain(value, MAX_SUBJECT_LENGTH) or value != value.strip():
+    if not isinstance(value, str) or not is_subject(value):
         raise refused(f"its sub is not a name of 1 to {MAX_SUBJECT_LENGTH} printable characters")
     return value
+
+
+def is_subject(text: str) -> bool:
+    """Tell whether a token may name ``text`` as its subject: short, nothing hidden in it, no space around it."""
+    return _is_plain(text, MAX_SUBJECT_LENGTH) and text == text.strip()
 
 
 def _roles(claims: JsonObject) -> frozenset[str]:

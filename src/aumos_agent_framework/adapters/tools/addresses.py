@@ -128,11 +128,17 @@ def refusal(address: IPAddress) -> str | None:
 
     Addresses that carry an IPv4 address (mapped, compatible, 6to4, Teredo, NAT64, ISATAP) are as public as that one.
     """
-    for candidate in (address, *_embedded(address)):
+    for candidate in forms(address):
         for network, kind in _NOT_PUBLIC_NETWORKS:
             if candidate in network:
                 return kind
     return None
+
+
+def forms(address: IPAddress) -> Iterator[IPAddress]:
+    """Yield the address and every IPv4 address that it carries."""
+    yield address
+    yield from _embedded(address)
 
 
 def _embedded(address: IPAddress) -> Iterator[IPv4Address]:

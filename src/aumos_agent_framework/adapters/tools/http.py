@@ -14,6 +14,7 @@ from aumos_agent_framework.adapters.tools.guarded_network import GuardedBackend
 from aumos_agent_framework.adapters.tools.http_answer import AnswerHead, BodyReader, UnusableAnswerError, to_result
 from aumos_agent_framework.adapters.tools.http_config import HttpToolConfig, parse_url
 from aumos_agent_framework.adapters.tools.http_request import HttpRequest, build_request
+from aumos_agent_framework.adapters.tools.http_target import same_target
 from aumos_agent_framework.adapters.tools.problems import from_pydantic, refuse
 from aumos_agent_framework.adapters.tools.results import shortened
 from aumos_agent_framework.core.domain.tools import Tool, ToolCallContext, ToolDraft, ToolOutcome, ToolOutcomeKind
@@ -66,6 +67,10 @@ class HttpTools:
         self._check_address(config)
         _check_places(config, draft.input_schema)
         return draft
+
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool:
+        """Whether two configurations may lead to the same request; see ``ToolRunner.same_target``."""
+        return same_target(one, other)
 
     def _check_address(self, config: HttpToolConfig) -> None:
         url = parse_url(config.url)

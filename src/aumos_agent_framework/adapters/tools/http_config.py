@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from aumos_agent_framework.adapters.tools.address_guard import parse_port
+from aumos_agent_framework.adapters.tools.address_entry import parse_port
 from aumos_agent_framework.adapters.tools.addresses import canonical_host
 from aumos_agent_framework.core.types import JsonValue
 
@@ -24,7 +24,9 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%{}-]*")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e]{0,4096}(?<!\s)")
+_CREDENTIAL = re.compile(r"auth|cookie|token|secret|password|credential|api[-_.]?key", re.IGNORECASE)
 _SECRET = "secret:"  # noqa: S105 - the mark of a reference, not a secret
+_SECRETS_LATER = "references to secrets arrive in a later version"
 
 RESERVED_HEADERS = frozenset(
     {
@@ -150,6 +152,8 @@ def _url(text: str) -> str:
 def _header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a header name")
+    if _CREDENTIAL.search(name):
+        raise ValueError(f"{name} looks like a credential, which every reader of the tool would see; {_SECRETS_LATER}")
     if name.lower() in RESERVED_HEADERS:
         raise ValueError(f"{name} is set by this service")
     return name
@@ -159,7 +163,7 @@ def _header_value(value: str) -> str:
     if not _HEADER_VALUE.fullmatch(value):
         raise ValueError("a header value is printable ASCII without spaces around it")
     if value.lower().startswith(_SECRET):
-        raise ValueError("secret references are not available in this version")
+        raise ValueError(f"this is not available yet: {_SECRETS_LATER}")
     return value
 
 
@@ -170,7 +174,9 @@ HeaderValue = Annotated[str, AfterValidator(_header_value)]
 class HttpToolConfig(BaseModel):
     """How an ``http`` tool is called (CONTRACT.md, Tools).
 
-    ``timeout`` is in seconds and bounds the whole call. ``headers`` are fixed. ``body`` is JSON whose strings may hold
+    ``timeout`` is in seconds and bounds the whole call. ``headers`` are fixed, and everyone who
+    may read the tool may read them, so names that speak of credentials are refused: references to secrets arrive in a
+    later version. ``body`` is JSON whose strings may hold
     ``{argument}`` places; a string that is only a place takes the argument's value and type.
     """
 

@@ -21,6 +21,7 @@ from aumos_agent_framework.core.types import JsonObject
 from aumos_agent_framework.tools import ToolError
 
 GROUP = "aumos.tools"
+_DEMO = "aumos_agent_framework.demo.tools"
 DEFAULT_TIMEOUT_SECONDS = 5.0
 MAX_TIMEOUT_SECONDS = 600.0
 DEFAULT_THREADS = 32
@@ -38,6 +39,11 @@ class PythonToolConfig(BaseModel):
     type: Literal["python"]
     ref: str = Field(min_length=1, max_length=200)
     timeout: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=MAX_TIMEOUT_SECONDS, strict=True)
+
+
+def installed_functions(*, demo: bool = False) -> tuple[EntryPoint, ...]:
+    """Return the entry points that this environment offers as tools; the demo's own only if asked for."""
+    return tuple(entry for entry in entry_points(group=GROUP) if demo or entry.module != _DEMO)
 
 
 class PythonTools:
@@ -60,10 +66,10 @@ class PythonTools:
         """Build the runner.
 
         Args:
-            installed: the entry points that exist; by default those of this environment.
+            installed: the entry points that exist; by default those of this environment, the demo's left out.
             threads: how many sync functions may run at once in this process.
         """
-        found = entry_points(group=GROUP) if installed is None else installed
+        found = installed_functions() if installed is None else installed
         self._entry_points = {entry.name: entry for entry in found}
         self._functions: dict[str, PythonFunction] = {}
         self._threads = DaemonThreads(threads)
@@ -79,12 +85,24 @@ class PythonTools:
         except ValidationError as error:
             raise from_pydantic(error, "/config") from error
         function = self._checked_function(config.ref)
+        if draft.min_privilege_level < function.min_level:
+            message = f"{config.ref!r} says that it needs level {function.min_level} or above"
+            raise refuse("/min_privilege_level", message, code="level_below_function")
         return replace(
             draft,
             description=draft.description or function.description,
             input_schema=draft.input_schema or function.input_schema,
             output_schema=draft.output_schema or function.output_schema,
         )
+
+    def same_target(self, one: JsonObject, other: JsonObject) -> bool:
+        """Whether two configurations lead to the same function; see ``ToolRunner.same_target``."""
+        return self._place(one) == self._place(other)
+
+    def _place(self, config: JsonObject) -> str:
+        ref = str(config.get("ref"))
+        entry = self._entry_points.get(ref)
+        return ref if entry is None else entry.value  # two entry points may name one function
 
     def _checked_function(self, ref: str) -> PythonFunction:
         try:
@@ -116,6 +134,8 @@ class PythonTools:
         try:
             config = PythonToolConfig.model_validate(tool.config)
             function = self._checked_function(config.ref)
+            if tool.min_privilege_level < function.min_level:
+                return refused(f"{tool.name} was not called: its function needs level {function.min_level} or above.")
             keywords = function.keywords(arguments, context)
         except InvalidInputError as error:
             return refused(f"{tool.name} was not called: {error.problems[0].message}.")

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapte
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError
 
-from aumos_agent_framework.core.types import JsonObject
-from aumos_agent_framework.tools import ToolCallContext
+from aumos_agent_framework.core.types import JsonObject, PrivilegeLevel
+from aumos_agent_framework.tools import ToolCallContext, level_needed
 
 _SECTIONS = frozenset({"Args:", "Arguments:", "Returns:", "Raises:", "Example:", "Examples:", "Note:", "Notes:"})
 
@@ -43,6 +43,7 @@ class PythonFunction:
 
     function: Callable[..., Any]
     is_async: bool
+    min_level: PrivilegeLevel  # as the function declares it
     description: str
     context_parameter: str | None
     arguments: type[BaseModel]
@@ -74,6 +75,7 @@ class PythonFunction:
         return cls(
             function=function,
             is_async=inspect.iscoroutinefunction(function),
+            min_level=level_needed(function),
             description=_description(function),
             context_parameter=context,
             arguments=arguments,

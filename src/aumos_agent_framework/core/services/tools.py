@@ -79,8 +79,8 @@ class ToolService:
 
         Raises:
             NotFoundError: the tenant has no such tool.
-            ForbiddenError: ``level_too_low``: below level 2, below the tool's old or new level, or, if the change may let
-                more calls through, below the higher level of another tool with the same target.
+            ForbiddenError: ``level_too_low``: below level 2, below the tool's old or new level, or, if the change may
+                let more calls through, below the higher level of another tool with the same target.
             InvalidInputError: with everything that is wrong with the changes.
         """
         check_may_author(caller, "tools")
