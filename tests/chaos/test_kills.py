@@ -83,10 +83,13 @@ class TestWorker:
         with world.frozen("temporal"):
             for tool in tools:
                 counter.release(tool)
-            for run in started:
-                eventually(lambda run=run: world.ledger(run) == ["done"], RECOVERY_SECONDS, "the effect is settled")
-            pid = world.kill("worker")
-        world.await_back("worker", pid)
+            eventually(
+                lambda: [world.ledger(run) for run in started] == [["done"]] * 3, RECOVERY_SECONDS, "all are settled"
+            )
+            worker = world.kill("worker")
+            temporal = world.kill("temporal")  # with what it has received and not yet read
+        world.await_back("temporal", temporal)
+        world.await_back("worker", worker)
         ended = ended_runs(dev, started, RECOVERY_SECONDS)
         assert {run["status"] for run in ended.values()} == {"completed"}, [run["error"] for run in ended.values()]
         assert [len(counter.attempts(tool)) for tool in tools] == [1, 1, 1]

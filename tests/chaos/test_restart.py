@@ -31,6 +31,8 @@ def test_runs_go_on_after_stop_and_start(world: World, people: dict[str, Patient
         counted_tool(alice, counter, idempotency="key"),
         counted_tool(alice, counter, idempotency="none"),
     )
+    counter.hold(repeatable)
+    counter.hold(once)
     finished = runs.execute(alice, workflow(alice, graph({"only": set_node(answer="42")})))
     ended_runs(alice, [finished], RECOVERY_SECONDS)
     waiting = runs.execute(
@@ -38,8 +40,6 @@ def test_runs_go_on_after_stop_and_start(world: World, people: dict[str, Patient
     )
     calling = runs.execute(alice, workflow(alice, graph({"act": call_node(repeatable)})))
     calling_once = runs.execute(alice, workflow(alice, graph({"act": call_node(once)})))
-    counter.hold(repeatable)
-    counter.hold(once)
     gate = runs.question(bob, waiting)
     counter.await_attempts(repeatable)
     counter.await_attempts(once)

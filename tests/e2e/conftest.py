@@ -27,13 +27,13 @@ def service(stack: RunningStack) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def acme(service: Service) -> Tenant:
     """A tenant."""
-    return service.tenant("acme")
+    return service.tenant("acme-e2e")
 
 
 @pytest.fixture(scope="session")
 def globex(service: Service) -> Tenant:
     """Another tenant, with people of the same names and roles."""
-    return service.tenant("globex")
+    return service.tenant("globex-e2e")
 
 
 @pytest.fixture(scope="session")

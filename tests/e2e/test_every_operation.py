@@ -1,6 +1,7 @@
 """Runs last: has every published operation been called, and has it answered with every status that it documents?
 
-A new operation, or a new refusal of an old one, fails here until some test of this folder brings it about.
+A new operation, or a new refusal of an old one, fails here until some test of this folder brings it about. Run without
+those, this fails: it tells what they have called.
 """
 
 from tests.e2e.client import Service

@@ -21,9 +21,9 @@ from tests.e2e.authoring import (
     workflow,
     workflow_draft,
 )
+from tests.e2e.bodies import body_of
 from tests.e2e.client import Person, Service, Tenant
 from tests.e2e.contract import Operation
-from tests.e2e.test_refusals import BODIES
 from tests.effect_counter.process import EffectCounter
 
 VOLATILE = ("request_id", "instance")
@@ -102,7 +102,7 @@ class TestIdsInPaths:
             for name in operation.path_names:
                 answers = [
                     answer_without_id(
-                        globex.pia, operation.method, operation.at(**{name: known}), known, **self.body(operation)
+                        globex.pia, operation.method, operation.at(**{name: known}), known, **body_of(operation)
                     )
                     for known in (theirs.ids[name], str(uuid4()))
                 ]
@@ -111,10 +111,6 @@ class TestIdsInPaths:
                 tried += 1
         assert tried >= 17
         assert snapshot(acme.vera, theirs) == before
-
-    @staticmethod
-    def body(operation: Operation) -> dict[str, Any]:
-        return {"json": BODIES.get(operation.id, {})} if operation.takes_body else {}
 
 
 class TestIdsInQueries:
@@ -279,7 +275,7 @@ class TestNames:
             )
             run = runs.execute(tenant.dev, stored)
             said[tenant.name] = runs.ended(tenant.dev, run)["output_data"]["said"]
-        assert said == {"acme": f"acme: {tool}-acme", "globex": f"globex: {tool}-globex"}
+        assert said == {name: f"{name}: {tool}-{name}" for name in (acme.name, globex.name)}
 
 
 class TestPeople:

@@ -7,21 +7,10 @@ import pytest
 
 from tests.e2e import authoring, runs
 from tests.e2e.authoring import approval_node, graph, scripted_agent, workflow
+from tests.e2e.bodies import BODIES, body_of
 from tests.e2e.client import Service, Tenant
 from tests.e2e.contract import Operation
 
-BODIES: dict[str, Any] = {
-    "workflows_create": authoring.workflow_draft(authoring.trivial_graph()),
-    "workflows_update": authoring.workflow_draft(authoring.trivial_graph()),
-    "workflows_validate": authoring.workflow_draft(authoring.trivial_graph()),
-    "workflows_cancel": {"execution_id": str(uuid4())},
-    "agents_register": authoring.agent_draft(),
-    "agents_update": {"description": "changed"},
-    "agents_set_tools": {"tool_access": {}},
-    "tools_register": authoring.tool_draft("http://127.0.0.1:9/nothing"),
-    "tools_update": {"description": "changed"},
-}
-"""A body that is well-formed, for operations that do not take an empty one."""
 AUTHORING = (
     *("workflows_create", "workflows_update", "agents_register", "agents_update", "agents_set_tools"),
     *("tools_register", "tools_update"),
@@ -40,11 +29,6 @@ def operations(service: Service) -> list[Operation]:
 def somewhere(operation: Operation) -> str:
     """Return a path of the operation whose ids do not exist."""
     return operation.at(**dict.fromkeys(operation.path_names, str(uuid4())))
-
-
-def body_of(operation: Operation) -> dict[str, Any]:
-    """Return options of a request that is well-formed."""
-    return {"json": BODIES.get(operation.id, {})} if operation.takes_body else {}
 
 
 class TestWithoutRight:
@@ -80,7 +64,7 @@ class TestWithoutRight:
         assert acme.vera.ask("GET", "/agents", headers={"X-Tenant-ID": own}).status_code == 200
 
     def test_token_without_a_role_opens_nothing(self, service: Service, operations: list[Operation]) -> None:
-        guest = service.person("acme", "guest", [])
+        guest = service.person("acme-e2e", "guest", [])
         for operation in operations:
             guest.refused(operation.method, somewhere(operation), 403, "no_role", **body_of(operation))
 
@@ -90,7 +74,7 @@ class TestWithoutRight:
         acme.vera.refused(operation.method, somewhere(operation), 403, "level_too_low", json=BODIES[operation_id])
 
     def test_role_does_not_exceed_the_level_claim(self, service: Service) -> None:
-        restrained = service.person("acme", "ada", ["admin"], level=1)
+        restrained = service.person("acme-e2e", "ada", ["admin"], level=1)
         restrained.refused("POST", "/agents", 403, "level_too_low", json=authoring.agent_draft())
 
 
